@@ -1,0 +1,2 @@
+//! salt-rs.
+fn main() {}

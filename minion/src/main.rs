@@ -1,0 +1,2 @@
+//! salt-rs-minion.
+fn main() {}
