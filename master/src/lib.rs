@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The master of salt-rs as a library: tree, compile, target, transport, store, report.
+
+pub mod compile;

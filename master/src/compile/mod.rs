@@ -1,0 +1,3 @@
+//! The compiler: from a tree, a pillar and answers to catalogs.
+
+pub mod diagnostic;
