@@ -1,0 +1,491 @@
+//! YAML as Salt's loader reads it: libyaml's events, YAML 1.1 scalars, and the place of every node.
+//!
+//! Differences from plain YAML 1.1 are Salt's own: a leading zero is dropped and not octal, dates stay text, a
+//! duplicate key is an error. Aliases are copied under a budget and nesting is limited (requirement C2). The
+//! meaning of plain scalars is in `scalar`.
+
+mod scalar;
+
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use libyaml_safer::{Event, EventData, Mark as Point, Parser, ScalarStyle};
+use thiserror::Error;
+
+/// Deepest nesting of lists and mappings.
+const DEPTH: usize = 64;
+/// Most nodes that aliases and merges may copy.
+const COPIES: usize = 200_000;
+
+/// A place in the text that was parsed, both counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mark {
+    /// Line.
+    pub line: u32,
+    /// Column in characters.
+    pub column: u32,
+}
+
+/// A value and where it begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// What it is.
+    pub value: Value,
+    /// Where its first character stands.
+    pub at: Mark,
+}
+
+/// What YAML can say. Mappings keep their order and their keys may be any scalar.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `null`, `~` or nothing.
+    Null,
+    /// `yes`, `off`, `True`, …
+    Bool(bool),
+    /// A whole number; larger ones than this are refused.
+    Int(i128),
+    /// A number with a dot.
+    Float(f64),
+    /// Text.
+    Text(String),
+    /// `!!binary`, decoded.
+    Bytes(Vec<u8>),
+    /// A sequence.
+    List(Vec<Node>),
+    /// A mapping; keys are unique scalars.
+    Map(Vec<(Node, Node)>),
+}
+
+/// Text that is not the YAML Salt accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}; line {}, column {}", at.line, at.column)]
+pub struct YamlError {
+    /// What is wrong, in libyaml's words where it found the problem.
+    pub message: String,
+    /// Where.
+    pub at: Mark,
+}
+
+/// The one document of `text`; nothing but blanks and comments is `Null`.
+///
+/// # Errors
+/// Malformed YAML, duplicate keys, unknown tags, a second document, nesting or copying beyond the limits.
+pub fn load(text: &str) -> Result<Node, YamlError> {
+    // libyaml-safer can panic on odd input; a tree must never take the process down.
+    catch_unwind(AssertUnwindSafe(|| compose(text))).unwrap_or_else(|_| {
+        Err(YamlError {
+            message: "this text cannot be parsed as YAML".to_owned(),
+            at: Mark { line: 1, column: 1 },
+        })
+    })
+}
+
+/// The same as JSON, for callers that need no places.
+///
+/// # Errors
+/// As [`load`], as one line of text.
+pub fn load_plain(text: &str) -> Result<serde_json::Value, String> {
+    load(text).map(Node::into_json).map_err(|error| error.to_string())
+}
+
+/// `text` as the scalar it would be if written plainly: `yes` is true, `0644` is 644.
+pub fn plain_scalar(text: &str) -> Value {
+    scalar::resolve(text).unwrap_or_else(|_| Value::Text(text.to_owned()))
+}
+
+impl Node {
+    /// The value as JSON; keys that are not text become what Python's `json` makes of them.
+    pub fn into_json(self) -> serde_json::Value {
+        self.value.into_json()
+    }
+
+    /// The value as JSON, leaving the node.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.value.clone().into_json()
+    }
+
+    /// The text, if it is text.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl Value {
+    /// The value as JSON; keys that are not text become what Python's `json` makes of them.
+    pub fn into_json(self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(value),
+            Self::Int(value) => whole(value),
+            Self::Float(value) => serde_json::Number::from_f64(value)
+                .map_or_else(|| Json::String(scalar::float_text(value)), Json::Number),
+            Self::Text(text) => Json::String(text),
+            Self::Bytes(bytes) => Json::String(String::from_utf8_lossy(&bytes).into_owned()),
+            Self::List(items) => Json::Array(items.into_iter().map(Node::into_json).collect()),
+            Self::Map(entries) => Json::Object(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| (key.value.key_text(), value.into_json()))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// The text this value has as a key of JSON.
+    pub fn key_text(&self) -> String {
+        match self {
+            Self::Null | Self::List(_) | Self::Map(_) => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Int(value) => value.to_string(),
+            Self::Float(value) => scalar::float_text(*value),
+            Self::Text(text) => text.clone(),
+            Self::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        }
+    }
+
+    /// Python's name of the type, as Salt's messages print it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "NoneType",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Float(_) => "float",
+            Self::Text(_) => "str",
+            Self::Bytes(_) => "bytes",
+            Self::List(_) => "list",
+            Self::Map(_) => "dict",
+        }
+    }
+
+    /// The value under a text key, if this is a mapping that has it.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        match self {
+            Self::Map(entries) => entries
+                .iter()
+                .find(|(k, _)| k.as_text() == Some(key))
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::List(items) => 1 + items.iter().map(|item| item.value.count()).sum::<usize>(),
+            Self::Map(entries) => {
+                1 + entries
+                    .iter()
+                    .map(|(_, value)| 1 + value.value.count())
+                    .sum::<usize>()
+            }
+            _ => 1,
+        }
+    }
+}
+
+fn whole(value: i128) -> serde_json::Value {
+    if let Ok(small) = i64::try_from(value) {
+        return small.into();
+    }
+    if let Ok(large) = u64::try_from(value) {
+        return large.into();
+    }
+    serde_json::Value::String(value.to_string())
+}
+
+/// What makes two keys the same in Python: `1`, `1.0` and `true` are one key.
+#[derive(PartialEq, Eq, Hash)]
+enum Same<'a> {
+    Null,
+    Int(i128),
+    Float(u64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
+fn same(value: &Value) -> Option<Same<'_>> {
+    Some(match value {
+        Value::Null => Same::Null,
+        Value::Bool(value) => Same::Int(i128::from(*value)),
+        Value::Int(value) => Same::Int(*value),
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "only whole numbers within the range get here"
+        )]
+        Value::Float(value) if value.fract() == 0.0 && value.abs() < 1e30 => Same::Int(*value as i128),
+        Value::Float(value) => Same::Float(value.to_bits()),
+        Value::Text(text) => Same::Text(text),
+        Value::Bytes(bytes) => Same::Bytes(bytes),
+        Value::List(_) | Value::Map(_) => return None,
+    })
+}
+
+struct Composer<'r, 'b> {
+    parser: Parser<&'r mut &'b [u8]>,
+    anchors: HashMap<String, Option<Node>>,
+    copies: usize,
+    /// Line (from 0) of a last line that had no line end, if so.
+    unended: Option<u64>,
+}
+
+fn compose(text: &str) -> Result<Node, YamlError> {
+    // libyaml-safer panics when a block scalar ends without a line end, so it always gets one; the composer takes
+    // it off again.
+    let owned;
+    let unended = (!text.is_empty() && !text.ends_with('\n')).then(|| text.matches('\n').count() as u64);
+    let mut bytes = if unended.is_some() {
+        owned = format!("{text}\n");
+        owned.as_bytes()
+    } else {
+        text.as_bytes()
+    };
+    let mut parser = Parser::new();
+    parser.set_input_string(&mut bytes);
+    let mut composer = Composer {
+        parser,
+        anchors: HashMap::new(),
+        copies: 0,
+        unended,
+    };
+    composer.document()
+}
+
+fn mark(point: Point) -> Mark {
+    let from_one = |number: u64| u32::try_from(number).unwrap_or(u32::MAX - 1) + 1;
+    Mark {
+        line: from_one(point.line),
+        column: from_one(point.column),
+    }
+}
+
+fn wrong<T>(message: impl Into<String>, at: Mark) -> Result<T, YamlError> {
+    Err(YamlError {
+        message: message.into(),
+        at,
+    })
+}
+
+impl Composer<'_, '_> {
+    fn next(&mut self) -> Result<Event, YamlError> {
+        self.parser.parse().map_err(|error| {
+            let message = match error.context() {
+                Some(context) => format!("{context}, {}", error.problem()),
+                None => error.problem().to_owned(),
+            };
+            YamlError {
+                message,
+                at: error
+                    .problem_mark()
+                    .map(mark)
+                    .unwrap_or(Mark { line: 1, column: 1 }),
+            }
+        })
+    }
+
+    fn document(&mut self) -> Result<Node, YamlError> {
+        self.next()?; // the stream's start
+        let start = self.next()?;
+        if matches!(start.data, EventData::StreamEnd) {
+            return Ok(Node {
+                value: Value::Null,
+                at: Mark { line: 1, column: 1 },
+            });
+        }
+        let first = self.next()?;
+        let node = self.node(first, 0)?;
+        self.next()?; // the document's end
+        let end = self.next()?;
+        if matches!(end.data, EventData::StreamEnd) {
+            Ok(node)
+        } else {
+            wrong(
+                "expected a single document in the stream, but found another document",
+                mark(end.start_mark),
+            )
+        }
+    }
+
+    fn node(&mut self, event: Event, depth: usize) -> Result<Node, YamlError> {
+        let at = mark(event.start_mark);
+        if depth > DEPTH {
+            return wrong(format!("nested deeper than {DEPTH} levels"), at);
+        }
+        let (anchor, value) = match event.data {
+            EventData::Alias { anchor } => return self.alias(&anchor, at),
+            EventData::Scalar {
+                anchor,
+                tag,
+                mut value,
+                plain_implicit,
+                style,
+                ..
+            } => {
+                if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+                    && self.unended.is_some_and(|last| event.end_mark.line > last)
+                    && value.ends_with('\n')
+                {
+                    value.pop();
+                }
+                (
+                    anchor,
+                    scalar::construct(value, tag.as_deref(), plain_implicit)
+                        .or_else(|message| wrong(message, at))?,
+                )
+            }
+            EventData::SequenceStart { anchor, tag, .. } => {
+                if let Some(tag) = tag.filter(|tag| tag != "tag:yaml.org,2002:seq" && tag != "!") {
+                    return wrong(unknown_tag(&tag), at);
+                }
+                self.open(anchor.as_deref());
+                (anchor, self.sequence(depth)?)
+            }
+            EventData::MappingStart { anchor, tag, .. } => {
+                const MAPPINGS: [&str; 3] = ["tag:yaml.org,2002:map", "tag:yaml.org,2002:omap", "!"];
+                if let Some(tag) = tag.filter(|tag| !MAPPINGS.contains(&tag.as_str())) {
+                    return wrong(unknown_tag(&tag), at);
+                }
+                self.open(anchor.as_deref());
+                (anchor, self.mapping(depth)?)
+            }
+            _ => return wrong("expected a value", at),
+        };
+        let node = Node { value, at };
+        if let Some(anchor) = anchor {
+            self.anchors.insert(anchor, Some(node.clone()));
+        }
+        Ok(node)
+    }
+
+    /// Notes that an anchor is being built, so that an alias to itself is seen.
+    fn open(&mut self, anchor: Option<&str>) {
+        if let Some(anchor) = anchor {
+            self.anchors.insert(anchor.to_owned(), None);
+        }
+    }
+
+    fn alias(&mut self, anchor: &str, at: Mark) -> Result<Node, YamlError> {
+        match self.anchors.get(anchor) {
+            Some(Some(node)) => {
+                self.copies += node.value.count();
+                if self.copies > COPIES {
+                    return wrong(format!("aliases would copy more than {COPIES} nodes"), at);
+                }
+                Ok(Node {
+                    value: node.value.clone(),
+                    at,
+                })
+            }
+            Some(None) => wrong(format!("anchor '{anchor}' contains itself"), at),
+            None => wrong(format!("found undefined alias '{anchor}'"), at),
+        }
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<Value, YamlError> {
+        let mut items = Vec::new();
+        loop {
+            let event = self.next()?;
+            if matches!(event.data, EventData::SequenceEnd) {
+                return Ok(Value::List(items));
+            }
+            items.push(self.node(event, depth + 1)?);
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<Value, YamlError> {
+        let mut own: Vec<(Node, Node)> = Vec::new();
+        let mut merged: Vec<(Node, Node)> = Vec::new();
+        loop {
+            let event = self.next()?;
+            if matches!(event.data, EventData::MappingEnd) {
+                break;
+            }
+            let merge = matches!(&event.data, EventData::Scalar { value, tag, plain_implicit: true, style: ScalarStyle::Plain, .. }
+                if value == "<<" && tag.is_none());
+            let key = if merge || is_equals(&event) {
+                let text = if merge { "<<" } else { "=" };
+                Node {
+                    value: Value::Text(text.to_owned()),
+                    at: mark(event.start_mark),
+                }
+            } else {
+                self.node(event, depth + 1)?
+            };
+            let event = self.next()?;
+            let value = self.node(event, depth + 1)?;
+            if merge {
+                merged.extend(sources(value)?);
+            } else {
+                own.push((key, value));
+            }
+        }
+        if !merged.is_empty() {
+            // Keys written out win over merged ones, and merged ones come first.
+            let written: HashSet<Same<'_>> = own.iter().filter_map(|(key, _)| same(&key.value)).collect();
+            merged.retain(|(key, _)| same(&key.value).is_none_or(|key| !written.contains(&key)));
+            drop(written);
+            merged.append(&mut own);
+            own = merged;
+        }
+        distinct(&own)?;
+        Ok(Value::Map(own))
+    }
+}
+
+/// `=` as a key is text; as a value it has no meaning.
+fn is_equals(event: &Event) -> bool {
+    matches!(&event.data, EventData::Scalar { value, tag: None, plain_implicit: true, style: ScalarStyle::Plain, .. } if value == "=")
+}
+
+fn unknown_tag(tag: &str) -> String {
+    format!("could not determine a constructor for the tag '{tag}'")
+}
+
+/// The entries a `<<` brings: of one mapping, or of several, the last of the list first.
+fn sources(node: Node) -> Result<Vec<(Node, Node)>, YamlError> {
+    match node.value {
+        Value::Map(entries) => Ok(entries),
+        Value::List(items) => {
+            let mut all = Vec::new();
+            for item in items.into_iter().rev() {
+                match item.value {
+                    Value::Map(entries) => all.extend(entries),
+                    _ => {
+                        return wrong(
+                            "expected a mapping for merging, but found something else",
+                            item.at,
+                        );
+                    }
+                }
+            }
+            Ok(all)
+        }
+        _ => wrong(
+            "expected a mapping or list of mappings for merging, but found scalar",
+            node.at,
+        ),
+    }
+}
+
+fn distinct(entries: &[(Node, Node)]) -> Result<(), YamlError> {
+    let mut seen = HashSet::with_capacity(entries.len());
+    for (key, _) in entries {
+        match same(&key.value) {
+            None => return wrong("found unacceptable key: a list or mapping", key.at),
+            Some(same) => {
+                if !seen.insert(same) {
+                    return wrong(
+                        format!("found conflicting ID '{}'", key.value.python_text()),
+                        key.at,
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+use super::*;
+
+fn json(text: &str) -> String {
+    match load(text) {
+        Ok(node) => node.into_json().to_string(),
+        Err(error) => format!("error: {error}"),
+    }
+}
+
+#[test]
+fn scalars_are_salts() {
+    let cases = [
+        (
+            "[yes, Yes, ON, off, y, n, yES]",
+            r#"[true,true,true,false,"y","n","yES"]"#,
+        ),
+        ("[~, null, NULL, '', none]", r#"[null,null,null,"","none"]"#),
+        ("[0, -5, +7, 1_000, 0x1F, 0b101]", "[0,-5,7,1000,31,5]"),
+        (
+            "[0644, 00, 010, -010, 0o644, 0899, '0644']",
+            r#"[644,0,10,-8,"0o644","0899","0644"]"#,
+        ),
+        ("[1:30, 190:20:30, 1:99]", r#"[90,685230,"1:99"]"#),
+        (
+            "[1.5, 1., .5, 1e3, 1.0e+3, 1:30.5, .inf, 1.2.3]",
+            r#"[1.5,1.0,0.5,"1e3",1000.0,90.5,"inf","1.2.3"]"#,
+        ),
+        (
+            "[2020-01-02, 2020-01-02 10:00:00]",
+            r#"["2020-01-02","2020-01-02 10:00:00"]"#,
+        ),
+        ("[!!str 5, !!int '5', !!binary aGk=, ! '5']", r#"["5",5,"hi",5]"#),
+        (
+            "{true: a, 5: b, null: c, = : d}",
+            r#"{"true":"a","5":"b","null":"c","=":"d"}"#,
+        ),
+    ];
+    for (text, want) in cases {
+        assert_eq!(json(text), want, "{text}");
+    }
+}
+
+#[test]
+fn merges_keep_salts_order() {
+    assert_eq!(
+        json("a: &b {a: 1, b: 2}\nc: {b: first, <<: *b, z: 1}"),
+        r#"{"a":{"a":1,"b":2},"c":{"a":1,"b":"first","z":1}}"#
+    );
+    assert_eq!(
+        json("b: &b {a: 1}\no: &o {c: 3}\nm: {<<: [*b, *o]}"),
+        r#"{"b":{"a":1},"o":{"c":3},"m":{"c":3,"a":1}}"#
+    );
+}
+
+#[test]
+fn refuses_what_salt_refuses() {
+    let cases = [
+        ("a: 1\nb: 2\na: 3", "found conflicting ID 'a'; line 3, column 1"),
+        ("{1: a, true: b}", "found conflicting ID 'True'; line 1, column 8"),
+        (
+            "a: &a {x: 1}\nb: &b {x: 2}\nc: {<<: [*a, *b]}",
+            "found conflicting ID 'x'",
+        ),
+        ("--- a\n--- b\n", "expected a single document"),
+        ("a: !!python/object:x {}", "could not determine a constructor"),
+        ("a: !foo bar", "could not determine a constructor"),
+        ("{[a]: b}", "found unacceptable key"),
+        ("a: b: c", "mapping values are not allowed"),
+        ("a: *nosuch", "undefined alias"),
+        ("a: &a [*a]", "contains itself"),
+        ("[=]", "could not determine a constructor"),
+    ];
+    for (text, want) in cases {
+        let error = load(text).expect_err(text).to_string();
+        assert!(error.contains(want), "{text}: {error}");
+    }
+}
+
+#[test]
+fn block_scalars_end_as_written() {
+    assert_eq!(json("a: |\n  x"), r#"{"a":"x"}"#);
+    assert_eq!(json("a: |\n  x\n"), r#"{"a":"x\n"}"#);
+    assert_eq!(json("a: |\n  x\n# end"), r#"{"a":"x\n"}"#);
+    assert_eq!(json("a: |-\n  x"), r#"{"a":"x"}"#);
+    assert_eq!(json("a: >+\n  x"), r#"{"a":"x"}"#);
+    assert_eq!(json("a: |\n  x\n\n  y"), r#"{"a":"x\n\ny"}"#);
+}
+
+#[test]
+fn limits_hold() {
+    let deep = "[".repeat(100) + &"]".repeat(100);
+    assert!(
+        load(&deep)
+            .expect_err("deep")
+            .to_string()
+            .contains("nested deeper")
+    );
+    let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..10 {
+        let before = format!("*a{}", level - 1);
+        laughs += &format!("a{level}: &a{level} [{}]\n", vec![before; 10].join(", "));
+    }
+    assert!(
+        load(&laughs)
+            .expect_err("laughs")
+            .to_string()
+            .contains("aliases would copy")
+    );
+}
+
+#[test]
+fn empty_text_is_null() {
+    for text in ["", "\n\n", "# only a comment", "---\n"] {
+        assert_eq!(json(text), "null", "{text:?}");
+    }
+}
+
+#[test]
+fn nodes_know_their_place() {
+    let node = load("a:\n  - b: 1\n").expect("valid");
+    let list = node.value.get("a").expect("a");
+    let Value::List(items) = &list.value else {
+        panic!("a list")
+    };
+    assert_eq!(items[0].at, Mark { line: 2, column: 5 });
+}
+
+#[test]
+fn odd_text_never_panics() {
+    for text in [
+        "|",
+        ">\n",
+        "a: |\n ",
+        "- |+\n  \n",
+        "\u{feff}a: 1",
+        "'",
+        "\"\\",
+        "? ",
+        "&",
+        "*",
+        "!",
+        "%",
+        "@",
+        "`",
+        "{",
+        "a: >2",
+    ] {
+        let _ = load(text).is_ok(); // only that it returns
+    }
+}
