@@ -1,0 +1,56 @@
+//! The two doors to a host: [`System::answer`] reads, [`System::perform`] changes. Everything above them is pure.
+//!
+//! `Live` is the real one, `Dry<S>` lays planned acts over another, `Fake` (tests) is a small one in memory. All three
+//! pass one shared suite.
+
+use proto::{Act, Answer, Change, Digest, Performed, PreImage, Problem, Question};
+
+/// A host that can be asked and changed.
+pub trait System {
+    /// Answers in the order of the questions; changes nothing a user can see. Batches where the host's tools can.
+    fn answer(&mut self, ask: &[Question]) -> Vec<Answer>;
+
+    /// Keeps bytes in the object store, durably.
+    ///
+    /// # Errors
+    /// [`Problem`] of kind `Refused` when there is no room (J3).
+    fn keep(&mut self, bytes: &[u8]) -> Result<Digest, Problem>;
+
+    /// The pre-images of one transaction, their contents already durable in the object store, with the fidelity of each.
+    /// Also checks expectations and whatever else can be refused before anything changes (A2, A3, J3).
+    ///
+    /// # Errors
+    /// `Moved` when what is there is not what an act expects; `Refused`, `Locked` with the reason.
+    fn observe(&mut self, acts: &[Act]) -> Result<Vec<PreImage>, Problem>;
+
+    /// Performs one transaction: one act, or several package assignments together. Called only after the intent with
+    /// the pre-images of [`System::observe`] is durable in the journal.
+    ///
+    /// # Errors
+    /// The problem, and what had changed all the same.
+    fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Botched>;
+
+    /// Drops what was remembered between questions; called after every act.
+    fn forget(&mut self);
+}
+
+/// A transaction that failed, and what it changed before it did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Botched {
+    /// Why.
+    pub why: Problem,
+    /// What changed all the same.
+    pub changes: Vec<Change>,
+    /// What the program said, for commands and package transactions.
+    pub performed: Performed,
+}
+
+impl From<Problem> for Botched {
+    fn from(why: Problem) -> Self {
+        Self {
+            why,
+            changes: Vec::new(),
+            performed: Performed::default(),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Every frame of the wire, one enum each way. Control frames are JSON; blobs travel raw in frames of their own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::question::Call;
+use crate::{Answer, Change, Command, Digest, Entry, Generation, Outcome, Output, Question, Report};
+
+/// Version of the wire protocol; equal on both sides since the master ships the agent.
+///
+/// - 1: first.
+pub const PROTOCOL: u32 = 1;
+
+/// What the master says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromMaster {
+    /// First frame of a session.
+    Hello {
+        /// [`PROTOCOL`].
+        protocol: u32,
+        /// The master's identity (T8).
+        master: String,
+        /// Unsettled run of this host whose result the master lacks, if any.
+        attach: Option<String>,
+    },
+    /// Questions; answered by one [`FromMinion::Answers`] in the same order.
+    Ask(Vec<Question>),
+    /// Converge, or plan. The catalog travels as a blob under its digest.
+    Apply(Apply),
+    /// Go back.
+    Rollback(Rollback),
+    /// List generations, newest first.
+    Log {
+        /// At most so many; 0 is all.
+        limit: usize,
+        /// Only this generation.
+        generation: Option<u64>,
+        /// With unified diffs of text files.
+        diff: bool,
+    },
+    /// Run a command for `salt-rs run`.
+    Run(Command),
+    /// Call an execution function for `salt-rs call`.
+    Call(Call),
+    /// Stop after the current step.
+    Cancel,
+    /// No more; the minion ends its session.
+    Bye,
+}
+
+/// What to make true.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Apply {
+    /// The master's id of the run.
+    pub run: String,
+    /// Fencing epoch: greater than any the host has seen, or equal with the same catalog (T8).
+    pub epoch: u64,
+    /// Commit, or `worktree+digest`.
+    pub rev: String,
+    /// `user@host` of the person.
+    pub by: String,
+    /// The catalog's bytes.
+    pub catalog: Digest,
+    /// Digests of blobs the catalog needs that follow in this flight; the host takes the rest from its store or says
+    /// [`FromMinion::Want`].
+    pub following: Vec<Digest>,
+    /// Say what would change, and change nothing.
+    pub plan: bool,
+}
+
+/// What to go back to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// The master's id of this run.
+    pub run: String,
+    /// Fencing epoch.
+    pub epoch: u64,
+    /// `user@host` of the person.
+    pub by: String,
+    /// The target.
+    pub to: BackTo,
+    /// Only show it.
+    pub plan: bool,
+    /// Leave what somebody changed since, and take back the rest.
+    pub skip_conflicts: bool,
+    /// Overwrite what somebody changed since (it is kept, and can be undone).
+    pub force: bool,
+}
+
+/// Which generation to go back to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackTo {
+    /// Before the newest run that is not itself undone.
+    Previous,
+    /// To the end of this generation.
+    Generation(u64),
+    /// To before this run of the master's.
+    BeforeRun(String),
+}
+
+/// What the minion says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromMinion {
+    /// Answer to Hello.
+    Welcome {
+        /// [`PROTOCOL`].
+        protocol: u32,
+        /// The generation it is at.
+        generation: u64,
+        /// The highest epoch it has seen.
+        epoch: u64,
+        /// The run that is going on now, if any.
+        running: Option<String>,
+        /// Report of the run the master asked for in `attach`, when it has ended.
+        settled: Option<Report>,
+    },
+    /// Answers, in the order of the questions.
+    Answers(Vec<Answer>),
+    /// Assumptions of the catalog no longer hold: compile again with these.
+    Stale(Vec<(Question, Answer)>),
+    /// Blobs it lacks.
+    Want(Vec<Digest>),
+    /// It has seen a newer epoch, or another master's (T8).
+    Outdated {
+        /// The epoch it holds.
+        epoch: u64,
+        /// The master it belongs to.
+        master: String,
+    },
+    /// Another run holds the lock.
+    Busy {
+        /// Process id, run and since when, for people.
+        holder: String,
+    },
+    /// A journal entry as it was written, or a state's result in a plan.
+    Entry(Entry),
+    /// What a rollback would do or has done.
+    RollbackReport(RollbackReport),
+    /// The run's end.
+    Report(Report),
+    /// Generations, newest first; with diffs by address where asked for.
+    Generations(Vec<(Generation, Vec<(String, String)>)>),
+    /// A command's output.
+    Output(Output),
+    /// An execution function's value; `None` is an unknown function.
+    Value(Option<serde_json::Value>),
+    /// The request cannot be met: what, why, the way out.
+    Fault(String),
+}
+
+/// What a rollback would do or has done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RollbackReport {
+    /// The master's id of this run.
+    pub run: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The generation it went back to.
+    pub to: u64,
+    /// The generation the host is at now.
+    pub generation: u64,
+    /// The generation it was at before.
+    pub previous_generation: u64,
+    /// What was (or would be) put back: `before` is what is there, `after` what comes back.
+    pub restored: Vec<Change>,
+    /// What somebody changed since, each with the three values.
+    pub conflicts: Vec<Conflict>,
+    /// What cannot come back, with the reason.
+    pub lost: Vec<String>,
+    /// What went wrong.
+    pub failed: Vec<String>,
+    /// Milliseconds on the host.
+    pub duration_ms: u64,
+}
+
+/// An address that is neither as we left it nor as it shall be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Where and what we did: `before` is before us, `after` is ours.
+    pub ours: Change,
+    /// What is there now.
+    pub theirs: crate::Value,
+}
