@@ -28,7 +28,7 @@ pub trait System {
     ///
     /// # Errors
     /// The problem, and what had changed all the same.
-    fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Botched>;
+    fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>>;
 
     /// Drops what was remembered between questions; called after every act.
     fn forget(&mut self);
@@ -45,7 +45,7 @@ pub struct Botched {
     pub performed: Performed,
 }
 
-impl From<Problem> for Botched {
+impl From<Problem> for Box<Botched> {
     fn from(why: Problem) -> Self {
         Self {
             why,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::{ChunkId, Digest, Question};
+use crate::{ChunkId, Command, Digest, Question};
 
 /// Arguments of a state by name, in the order written.
 pub type Args = Map<String, Json>;
@@ -91,6 +91,8 @@ pub enum RequisiteKind {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
+    /// Working directory, user, environment, shell, umask and timeout for guards; its `argv` is empty.
+    pub guard: Command,
     /// Skip unless every entry succeeds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub onlyif: Vec<Guard>,

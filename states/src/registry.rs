@@ -31,17 +31,6 @@ mod tests {
                     spec.name(),
                     param.name
                 );
-                assert!(
-                    !crate::spec::GLOBAL.contains(&param.name)
-                        || spec.state == "cmd"
-                        || param.name == "name"
-                        || param.name == "env"
-                        || param.name == "runas"
-                        || param.name == "timeout",
-                    "{}.{} is global",
-                    spec.name(),
-                    param.name
-                );
             }
         }
     }

@@ -57,7 +57,15 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, message: String) -> Self {
-        Self { severity, message, file: None, line: None, column: None, help: None, excerpt: None }
+        Self {
+            severity,
+            message,
+            file: None,
+            line: None,
+            column: None,
+            help: None,
+            excerpt: None,
+        }
     }
 
     /// Names the file.
@@ -94,7 +102,10 @@ impl Diagnostic {
     /// Takes the excerpt from the text of the file; does nothing when the line is not known or not there.
     #[must_use]
     pub fn with_source(mut self, text: &str) -> Self {
-        let index = self.line.and_then(|line| usize::try_from(line).ok()).and_then(|line| line.checked_sub(1));
+        let index = self
+            .line
+            .and_then(|line| usize::try_from(line).ok())
+            .and_then(|line| line.checked_sub(1));
         if let Some(line) = index.and_then(|index| text.lines().nth(index)) {
             self.excerpt = Some(line.trim_end().to_owned());
         }
@@ -179,7 +190,9 @@ fn distance(a: &[char], b: &[char]) -> usize {
     for (i, left) in a.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, right) in b.iter().enumerate() {
-            let mut cost = (above[j] + usize::from(left != right)).min(above[j + 1] + 1).min(row[j] + 1);
+            let mut cost = (above[j] + usize::from(left != right))
+                .min(above[j + 1] + 1)
+                .min(row[j] + 1);
             if i > 0 && j > 0 && a[i - 1] == *right && *left == b[j - 1] {
                 cost = cost.min(before[j - 1] + 1);
             }
@@ -210,8 +223,15 @@ mod tests {
     #[test]
     fn shows_what_is_known() {
         assert_eq!(Diagnostic::warning("odd").to_string(), "warning: odd");
-        assert_eq!(Diagnostic::error("odd").in_file("a").to_string(), "error: odd\n  ─ a");
-        let shown = Diagnostic::error("odd").in_file("a").at(9, 1).with_source("one line").to_string();
+        assert_eq!(
+            Diagnostic::error("odd").in_file("a").to_string(),
+            "error: odd\n  ─ a"
+        );
+        let shown = Diagnostic::error("odd")
+            .in_file("a")
+            .at(9, 1)
+            .with_source("one line")
+            .to_string();
         assert_eq!(shown, "error: odd\n  ─ a:9:1");
     }
 
