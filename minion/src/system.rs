@@ -47,10 +47,10 @@ pub struct Botched {
 
 impl From<Problem> for Box<Botched> {
     fn from(why: Problem) -> Self {
-        Self {
+        Self::new(Botched {
             why,
             changes: Vec::new(),
             performed: Performed::default(),
-        }
+        })
     }
 }
