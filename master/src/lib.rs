@@ -1,3 +1,9 @@
 //! The master of salt-rs as a library: tree, compile, target, transport, store, report.
 
 pub mod compile;
+mod document;
+pub mod roster;
+#[cfg(test)]
+mod scratch;
+pub mod settings;
+pub mod tree;
