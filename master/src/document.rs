@@ -5,79 +5,21 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value as Json};
 
 use crate::compile::diagnostic::{Diagnostic, did_you_mean};
+use crate::compile::yaml::{self, Mark, Node, Value};
 
-mod reader;
-
-/// A place in the text, both from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-}
-
-/// A value and the place it begins at.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
-    pub(crate) at: Mark,
-    pub(crate) shape: Shape,
-}
-
-/// What a value is.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Shape {
-    Null,
-    /// A scalar other than null: its text as written, and what the text means.
-    Scalar {
-        text: String,
-        means: Value,
-    },
-    List(Vec<Node>),
-    Map(Vec<Entry>),
-}
-
-/// One entry of a mapping.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) at: Mark,
-    pub(crate) value: Node,
-}
-
-impl Node {
-    /// The value without its places.
-    pub(crate) fn to_json(&self) -> Value {
-        match &self.shape {
-            Shape::Null => Value::Null,
-            Shape::Scalar { means, .. } => means.clone(),
-            Shape::List(items) => Value::Array(items.iter().map(Self::to_json).collect()),
-            Shape::Map(entries) => Value::Object(
-                entries
-                    .iter()
-                    .map(|entry| (entry.key.clone(), entry.value.to_json()))
-                    .collect(),
-            ),
-        }
-    }
-
-    /// What the value is, in words for a message.
-    fn kind(&self) -> &'static str {
-        match &self.shape {
-            Shape::Null => "nothing",
-            Shape::Scalar {
-                means: Value::Bool(_),
-                ..
-            } => "a boolean",
-            Shape::Scalar {
-                means: Value::Number(_),
-                ..
-            } => "a number",
-            Shape::Scalar { .. } => "text",
-            Shape::List(_) => "a list",
-            Shape::Map(_) => "a mapping",
-        }
+/// What a value is, in words for a message.
+fn kind(node: &Node) -> &'static str {
+    match node.value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Int(_) | Value::Float(_) => "a number",
+        Value::Text(_) => "text",
+        Value::Bytes(_) => "bytes",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a mapping",
     }
 }
 
@@ -97,7 +39,7 @@ impl<'a> Document<'a> {
             text,
             problems: Vec::new(),
         };
-        let root = match reader::read(text) {
+        let root = match yaml::load(text) {
             Ok(root) => Some(root),
             Err(problem) => {
                 document.report(problem.at, problem.message, None);
@@ -143,57 +85,76 @@ impl<'a> Document<'a> {
         self.problems
     }
 
-    /// The entries of a mapping; null counts as an empty one. Anything else is reported.
+    /// The fields of a mapping; null counts as an empty one. Anything else is reported.
     pub(crate) fn fields<'n>(&mut self, node: &'n Node, of: &'static str) -> Fields<'n> {
-        let entries: &[Entry] = match &node.shape {
-            Shape::Map(entries) => entries,
-            Shape::Null => &[],
+        Fields {
+            of,
+            entries: self.entries(node, of),
+            known: Vec::new(),
+        }
+    }
+
+    /// The entries of a mapping whose keys the user chooses.
+    pub(crate) fn entries<'n>(&mut self, node: &'n Node, of: &str) -> &'n [(Node, Node)] {
+        match &node.value {
+            Value::Map(entries) => entries,
+            Value::Null => &[],
             _ => {
                 self.report(
                     node.at,
-                    format!("{of} must be a mapping, not {}", node.kind()),
+                    format!("{of} must be a mapping, not {}", kind(node)),
                     None,
                 );
                 &[]
             }
-        };
-        Fields {
-            of,
-            entries,
-            known: Vec::new(),
         }
     }
 
     /// A scalar's text as written.
     pub(crate) fn text(&mut self, node: &Node, of: &str) -> Option<String> {
-        match &node.shape {
-            Shape::Scalar { text, .. } => Some(text.clone()),
+        match &node.value {
+            Value::Text(text) => Some(text.clone()),
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => Some(self.written(node)),
             _ => {
-                self.report(node.at, format!("{of} must be text, not {}", node.kind()), None);
+                self.report(node.at, format!("{of} must be text, not {}", kind(node)), None);
                 None
             }
         }
     }
 
+    /// A plain scalar as it stands in the file: a commit or a name of digits keeps its leading zeros.
+    fn written(&self, node: &Node) -> String {
+        let index = |from_one: u32| usize::try_from(from_one.saturating_sub(1)).unwrap_or(usize::MAX);
+        let line = self.text.lines().nth(index(node.at.line)).unwrap_or_default();
+        let ends = |ch: &char| !ch.is_whitespace() && !",]}".contains(*ch);
+        let written: String = line
+            .chars()
+            .skip(index(node.at.column))
+            .take_while(ends)
+            .collect();
+        if yaml::plain_scalar(&written) == node.value {
+            written
+        } else {
+            node.value.python_text()
+        }
+    }
+
     /// A text, or a list of texts.
     pub(crate) fn texts(&mut self, node: &Node, of: &str) -> Option<Vec<String>> {
-        match &node.shape {
-            Shape::List(items) => items.iter().map(|item| self.text(item, of)).collect(),
+        match &node.value {
+            Value::List(items) => items.iter().map(|item| self.text(item, of)).collect(),
             _ => Some(vec![self.text(node, of)?]),
         }
     }
 
     /// A boolean.
     pub(crate) fn truth(&mut self, node: &Node, of: &str) -> Option<bool> {
-        match &node.shape {
-            Shape::Scalar {
-                means: Value::Bool(truth),
-                ..
-            } => Some(*truth),
+        match node.value {
+            Value::Bool(truth) => Some(truth),
             _ => {
                 self.report(
                     node.at,
-                    format!("{of} must be true or false, not {}", node.kind()),
+                    format!("{of} must be true or false, not {}", kind(node)),
                     None,
                 );
                 None
@@ -203,15 +164,9 @@ impl<'a> Document<'a> {
 
     /// A whole number from `least` to `most`; digits in quotes count, as in Salt's rosters.
     pub(crate) fn number(&mut self, node: &Node, of: &str, least: u64, most: u64) -> Option<u64> {
-        let found = match &node.shape {
-            Shape::Scalar {
-                means: Value::Number(number),
-                ..
-            } => number.as_u64(),
-            Shape::Scalar {
-                means: Value::String(text),
-                ..
-            } => text.parse().ok(),
+        let found = match &node.value {
+            Value::Int(number) => u64::try_from(*number).ok(),
+            Value::Text(text) => text.parse().ok(),
             _ => None,
         };
         match found {
@@ -228,14 +183,14 @@ impl<'a> Document<'a> {
     }
 
     /// A mapping as JSON.
-    pub(crate) fn object(&mut self, node: &Node, of: &str) -> Option<Map<String, Value>> {
+    pub(crate) fn object(&mut self, node: &Node, of: &str) -> Option<Map<String, Json>> {
         match node.to_json() {
-            Value::Object(map) => Some(map),
-            Value::Null => Some(Map::new()),
+            Json::Object(map) => Some(map),
+            Json::Null => Some(Map::new()),
             _ => {
                 self.report(
                     node.at,
-                    format!("{of} must be a mapping, not {}", node.kind()),
+                    format!("{of} must be a mapping, not {}", kind(node)),
                     None,
                 );
                 None
@@ -248,7 +203,7 @@ impl<'a> Document<'a> {
 #[derive(Debug)]
 pub(crate) struct Fields<'n> {
     of: &'static str,
-    entries: &'n [Entry],
+    entries: &'n [(Node, Node)],
     known: Vec<&'static str>,
 }
 
@@ -256,84 +211,31 @@ impl<'n> Fields<'n> {
     /// The value of a field; `None` when it is absent or null.
     pub(crate) fn take(&mut self, name: &'static str) -> Option<&'n Node> {
         self.known.push(name);
-        let entry = self.entries.iter().find(|entry| entry.key == name)?;
-        (entry.value.shape != Shape::Null).then_some(&entry.value)
+        let (_, value) = self.entries.iter().find(|(key, _)| key.as_text() == Some(name))?;
+        (value.value != Value::Null).then_some(value)
     }
 
     /// Reports every field nobody asked for, with the nearest one that somebody did ask for.
     pub(crate) fn finish(self, document: &mut Document<'_>) {
-        for entry in self
-            .entries
-            .iter()
-            .filter(|entry| !self.known.contains(&entry.key.as_str()))
-        {
-            let help = did_you_mean(&entry.key, self.known.iter().copied())
+        for (key, _) in self.entries {
+            let name = key.value.key_text();
+            if self.known.contains(&name.as_str()) {
+                continue;
+            }
+            let help = did_you_mean(&name, self.known.iter().copied())
                 .unwrap_or_else(|| format!("known are: {}", self.known.join(", ")));
-            document.report(
-                entry.at,
-                format!("unknown key `{}` in {}", entry.key, self.of),
-                Some(help),
-            );
+            document.report(key.at, format!("unknown key `{name}` in {}", self.of), Some(help));
         }
     }
-}
-
-/// What a plain scalar means, as Salt's YAML 1.1 loader resolves it (salt-semantics: a leading zero is dropped,
-/// a float needs a dot, `y` and `n` and dates stay text). `None` is null.
-fn resolve(text: &str) -> Option<Value> {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return None,
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => {
-            return Some(Value::Bool(true));
-        }
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
-            return Some(Value::Bool(false));
-        }
-        _ => {}
-    }
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let starts = digits.starts_with(|ch: char| ch.is_ascii_digit());
-    let cleaned = text.replace('_', "");
-    let unsigned = cleaned.strip_prefix('+').unwrap_or(&cleaned);
-    if starts
-        && digits.chars().all(|ch| ch.is_ascii_digit() || ch == '_')
-        && let Ok(number) = unsigned.parse::<i64>()
-    {
-        return Some(Value::Number(number.into()));
-    }
-    let float = starts
-        && digits.contains('.')
-        && digits
-            .chars()
-            .all(|ch| ch.is_ascii_digit() || "._eE+-".contains(ch));
-    if let Some(number) = float
-        .then(|| unsigned.parse::<f64>().ok())
-        .flatten()
-        .and_then(Number::from_f64)
-    {
-        return Some(Value::Number(number));
-    }
-    Some(Value::String(text.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn read(text: &str) -> (Vec<Diagnostic>, Option<Node>) {
         let (document, root) = Document::read(text, Path::new("a.yaml"));
         (document.into_problems(), root)
-    }
-
-    #[test]
-    fn reads_values_as_yaml_1_1() {
-        let text = "a: [1, 010, 1.5, yes, 'yes', ~, y, 2020-01-01, 1.2.3]\nb: {c: ''}\nd:\ne: |\n  x\n  y";
-        let (problems, root) = read(text);
-        assert_eq!(problems, []);
-        let want = json!({"a": [1, 10, 1.5, true, "yes", null, "y", "2020-01-01", "1.2.3"], "b": {"c": ""}, "d": null, "e": "x\ny\n"});
-        assert_eq!(root.unwrap().to_json(), want);
     }
 
     #[test]
@@ -372,12 +274,15 @@ mod tests {
     }
 
     #[test]
-    fn keeps_digits_as_written() {
-        let (_, root) = read("ref: 0012345\n");
+    fn keeps_plain_scalars_as_written() {
+        let text = "a: 0012345\nb: [007, yes]\nc: { d: 1_000}\ne: &x 08\nf: *x\n";
+        let (mut document, root) = Document::read(text, Path::new("a.yaml"));
         let root = root.unwrap();
-        let (mut document, _) = Document::read("", Path::new("x"));
-        let mut fields = document.fields(&root, "tree");
-        let node = fields.take("ref").unwrap();
-        assert_eq!(document.text(node, "ref").as_deref(), Some("0012345"));
+        let mut texts = |key: &str| document.texts(root.value.get(key).unwrap(), key).unwrap();
+        assert_eq!(texts("a"), ["0012345"]);
+        assert_eq!(texts("b"), ["007", "yes"]);
+        assert_eq!(texts("f"), ["08"]);
+        let c = root.value.get("c").unwrap().value.get("d").unwrap();
+        assert_eq!(document.text(c, "d").as_deref(), Some("1_000"));
     }
 }

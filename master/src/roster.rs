@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value as Json};
 use thiserror::Error;
 
 use crate::compile::diagnostic::{Diagnostic, Severity, did_you_mean};
-use crate::document::{Document, Entry as Field, Mark, Node, Shape};
+use crate::compile::yaml::{Mark, Node, Value};
+use crate::document::Document;
 use crate::tree::location::{expand, normal};
 
 mod password;
@@ -57,7 +58,7 @@ pub struct Entry {
     /// The limit for connecting.
     pub timeout: Option<Duration>,
     /// Grains the master asserts; they may select pillar (requirement C3).
-    pub grains: Map<String, Value>,
+    pub grains: Map<String, Json>,
 }
 
 /// Why there is no roster.
@@ -117,17 +118,15 @@ impl Roster {
         let base = file.parent().unwrap_or(Path::new("/"));
         let (mut document, root) = Document::read(text, file);
         let mut entries = IndexMap::new();
-        match root.as_ref().map(|root| (root, &root.shape)) {
-            Some((_, Shape::Map(fields))) => {
-                for field in fields {
-                    if let Some(entry) = entry(&mut document, field, base, home) {
-                        entries.insert(field.key.clone(), entry);
-                    }
+        if let Some(root) = &root {
+            let fields = document.entries(root, "the roster");
+            for (key, value) in fields {
+                let name = key.value.key_text();
+                if let Some(entry) = entry(&mut document, &name, key.at, value, base, home) {
+                    entries.insert(name, entry);
                 }
-                jumps(&mut document, fields, &entries);
             }
-            Some((_, Shape::Null)) | None => {}
-            Some((root, _)) => document.report(root.at, "the roster must be a mapping of name to host", None),
+            jumps(&mut document, fields, &entries);
         }
         let problems = document.into_problems();
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
@@ -183,24 +182,23 @@ fn host_is_plain(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok() || name_is_plain(&host.to_ascii_lowercase().replace('_', "-"))
 }
 
-fn entry(document: &mut Document<'_>, field: &Field, base: &Path, home: Option<&Path>) -> Option<Entry> {
-    let name = field.key.as_str();
+fn entry(
+    document: &mut Document<'_>,
+    name: &str,
+    at: Mark,
+    value: &Node,
+    base: &Path,
+    home: Option<&Path>,
+) -> Option<Entry> {
     if !name_is_plain(name) {
         let help = "use small letters, digits, dots and dashes, such as `web-1.example.org`";
-        document.report(
-            field.at,
-            format!("`{name}` is not a host name"),
-            Some(help.to_owned()),
-        );
+        document.report(at, format!("`{name}` is not a host name"), Some(help.to_owned()));
         return None;
     }
-    match &field.value.shape {
-        Shape::Map(_) => Some(mapping(document, field, base, home)),
-        Shape::Null => Some(Entry::new(name)),
-        _ => {
-            let host = host(document, &field.value)?;
-            Some(Entry::new(host))
-        }
+    match value.value {
+        Value::Map(_) => Some(mapping(document, name, value, base, home)),
+        Value::Null => Some(Entry::new(name)),
+        _ => Some(Entry::new(host(document, value)?)),
     }
 }
 
@@ -218,9 +216,9 @@ fn host(document: &mut Document<'_>, node: &Node) -> Option<String> {
     Some(bare.to_owned())
 }
 
-fn mapping(document: &mut Document<'_>, field: &Field, base: &Path, home: Option<&Path>) -> Entry {
-    let mut entry = Entry::new(field.key.as_str());
-    let mut fields = document.fields(&field.value, "a roster entry");
+fn mapping(document: &mut Document<'_>, name: &str, value: &Node, base: &Path, home: Option<&Path>) -> Entry {
+    let mut entry = Entry::new(name);
+    let mut fields = document.fields(value, "a roster entry");
     if let Some(host) = fields.take("host").and_then(|node| host(document, node)) {
         entry.host = host;
     }
@@ -272,10 +270,11 @@ fn mapping(document: &mut Document<'_>, field: &Field, base: &Path, home: Option
         {
             entry.grains = grains;
         }
-        if let Shape::Map(given) = &node.shape {
-            for option in given.iter().filter(|option| option.key != "grains") {
-                let message = format!("`{}` of minion_opts is not followed", option.key);
-                document.warn(option.at, message, "of minion_opts only `grains` is read");
+        for (key, _) in document.entries(node, "minion_opts") {
+            let option = key.value.key_text();
+            if option != "grains" {
+                let message = format!("`{option}` of minion_opts is not followed");
+                document.warn(key.at, message, "of minion_opts only `grains` is read");
             }
         }
     }
@@ -302,30 +301,27 @@ fn mapping(document: &mut Document<'_>, field: &Field, base: &Path, home: Option
 }
 
 /// Checks that every jump leads to another entry and none of them in a circle.
-fn jumps(document: &mut Document<'_>, fields: &[Field], entries: &IndexMap<String, Entry>) {
-    for field in fields {
-        let place = jump_place(field);
-        let mut way = vec![field.key.as_str()];
+fn jumps(document: &mut Document<'_>, fields: &[(Node, Node)], entries: &IndexMap<String, Entry>) {
+    let names: Vec<String> = fields.iter().map(|(key, _)| key.value.key_text()).collect();
+    for (name, (key, value)) in names.iter().zip(fields) {
+        let at = value.value.get("jump").map_or(key.at, |jump| jump.at);
+        let mut way = vec![name.as_str()];
         while let Some(next) = way
             .last()
             .and_then(|name| entries.get(*name))
             .and_then(|entry| entry.jump.as_deref())
         {
             if way.contains(&next) {
-                document.report(
-                    place,
-                    format!("the jump of `{}` leads in a circle", field.key),
-                    None,
-                );
+                document.report(at, format!("the jump of `{name}` leads in a circle"), None);
                 break;
             }
-            if !entries.contains_key(next) && !fields.iter().any(|other| other.key == next) {
+            if !names.iter().any(|known| known == next) {
                 // Reported once, at the entry that names it.
                 if way.len() == 1 {
-                    let help = did_you_mean(next, entries.keys().map(String::as_str))
+                    let help = did_you_mean(next, names.iter().map(String::as_str))
                         .unwrap_or_else(|| "a jump is the name of another roster entry".to_owned());
                     document.report(
-                        place,
+                        at,
                         format!("the jump host `{next}` is not in the roster"),
                         Some(help),
                     );
@@ -334,16 +330,6 @@ fn jumps(document: &mut Document<'_>, fields: &[Field], entries: &IndexMap<Strin
             }
             way.push(next);
         }
-    }
-}
-
-fn jump_place(field: &Field) -> Mark {
-    match &field.value.shape {
-        Shape::Map(fields) => fields
-            .iter()
-            .find(|inner| inner.key == "jump")
-            .map_or(field.at, |inner| inner.value.at),
-        _ => field.at,
     }
 }
 
@@ -384,7 +370,7 @@ db1:
         assert_eq!(web.key.as_deref(), Some(Path::new("/root/.ssh/id_ed25519")));
         assert_eq!(web.jump.as_deref(), Some("bastion"));
         assert_eq!(web.timeout, Some(Duration::from_secs(30)));
-        assert_eq!(Value::Object(web.grains.clone()), json!({"roles": ["web"]}));
+        assert_eq!(Json::Object(web.grains.clone()), json!({"roles": ["web"]}));
         assert_eq!(roster.entries["bastion"], Entry::new("192.168.56.2"));
         assert_eq!(roster.entries["db1"].host, "db1");
         assert_eq!(
@@ -412,7 +398,7 @@ db1:
         let web = &roster.entries["web1"];
         assert!(web.agent && web.sudo && web.key.is_none());
         assert_eq!(web.password.as_ref().map(Password::reveal), Some("hunter2"));
-        assert_eq!(Value::Object(web.grains.clone()), json!({"a": 1, "b": 3}));
+        assert_eq!(Json::Object(web.grains.clone()), json!({"a": 1, "b": 3}));
         let warned: Vec<&str> = roster
             .warnings
             .iter()
@@ -442,7 +428,7 @@ db1:
             ("web1: { jump: web1 }\n", "1:15 the jump of `web1` leads"),
             ("web1: { port: 0 }\n", "1:15 port must be"),
             ("web1: { grains: [a] }\n", "1:17 grains must be"),
-            ("web1: a\nweb1: b\n", "2:1 the key `web1` stands twice"),
+            ("web1: a\nweb1: b\n", "2:1 found conflicting ID"),
         ] {
             let problems = parse(text).unwrap_err();
             let first = problems.first().unwrap();

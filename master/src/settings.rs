@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value as Json};
 use thiserror::Error;
 
 use crate::compile::diagnostic::{Diagnostic, Severity, nearest};
-use crate::document::{Document, Node, Shape};
+use crate::compile::yaml::{Node, Value};
+use crate::document::Document;
 use crate::tree::location::{Location, expand, normal};
 
 mod surroundings;
@@ -42,7 +43,7 @@ pub struct Settings {
     /// Whether a grain that only the host claims may select pillar (requirement C3).
     pub pillar_from_host_grains: bool,
     /// Salt's own options by Salt's names, and any further ones a tree reads with `config.get`.
-    pub salt: Map<String, Value>,
+    pub salt: Map<String, Json>,
     /// Warnings met while reading.
     pub warnings: Vec<Diagnostic>,
 }
@@ -386,40 +387,34 @@ pub(crate) fn rev_is_plain(text: &str) -> bool {
 /// Groups as words: a text is split at blanks, a list is taken as it is (Salt accepts both).
 fn nodegroups(document: &mut Document<'_>, node: &Node) -> IndexMap<String, Vec<String>> {
     let mut groups = IndexMap::new();
-    let Shape::Map(entries) = &node.shape else {
-        document.report(node.at, "nodegroups must be a mapping of name to target", None);
-        return groups;
-    };
-    for entry in entries {
-        let words = match &entry.value.shape {
-            Shape::List(_) => document.texts(&entry.value, "a node group"),
+    for (name, target) in document.entries(node, "nodegroups") {
+        let words = match target.value {
+            Value::List(_) => document.texts(target, "a node group"),
             _ => document
-                .text(&entry.value, "a node group")
+                .text(target, "a node group")
                 .map(|text| text.split_whitespace().map(str::to_owned).collect()),
         };
-        groups.insert(entry.key.clone(), words.unwrap_or_default());
+        groups.insert(name.value.key_text(), words.unwrap_or_default());
     }
     groups
 }
 
 /// Salt's options: a name that is nearly a known one is an error, any other unknown one belongs to the tree.
-fn salt(document: &mut Document<'_>, node: &Node) -> Map<String, Value> {
-    if let Shape::Map(entries) = &node.shape {
-        for entry in entries
-            .iter()
-            .filter(|entry| !SALT_OPTIONS.contains(&entry.key.as_str()))
-        {
-            if let Some(near) = nearest(&entry.key, SALT_OPTIONS.iter().copied()) {
-                let help = format!("did you mean `{near}`?");
-                document.report(
-                    entry.at,
-                    format!("unknown key `{}` in salt", entry.key),
-                    Some(help),
-                );
-            }
+fn salt(document: &mut Document<'_>, node: &Node) -> Map<String, Json> {
+    for (key, _) in document.entries(node, "salt") {
+        let name = key.value.key_text();
+        if SALT_OPTIONS.contains(&name.as_str()) {
+            continue;
+        }
+        if let Some(near) = nearest(&name, SALT_OPTIONS.iter().copied()) {
+            let help = format!("did you mean `{near}`?");
+            document.report(key.at, format!("unknown key `{name}` in salt"), Some(help));
         }
     }
-    document.object(node, "salt").unwrap_or_default()
+    match node.to_json() {
+        Json::Object(options) => options,
+        _ => Map::new(),
+    }
 }
 
 #[cfg(test)]
