@@ -6,4 +6,5 @@ pub mod roster;
 #[cfg(test)]
 mod scratch;
 pub mod settings;
+pub mod transport;
 pub mod tree;

@@ -1,0 +1,458 @@
+//! Who we are: private keys, certificates, the ssh-agent, a password.
+//!
+//! Order: agent keys that match a key file, the key files (each with its certificate first), the other agent keys, the
+//! password. sshd ends the connection after six failures, so what the roster names comes before what merely lies in the
+//! agent. A key file that cannot be used is reported only if nothing else lets us in.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use russh::MethodKind;
+use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::agent::client::AgentClient;
+use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use tokio::net::UnixStream;
+
+use super::gatekeeper::Gatekeeper;
+use super::host_keys::fingerprint;
+use crate::transport::endpoint::Endpoint;
+use crate::transport::error::{ConnectError, Phase, tame};
+use crate::transport::secret::Secret;
+
+/// Loaded private keys, so that a fleet behind one encrypted key decrypts it once.
+#[derive(Debug, Default)]
+pub(super) struct KeyRing(Mutex<HashMap<(PathBuf, SystemTime), Arc<PrivateKey>>>);
+
+/// What can be shown to a host.
+#[derive(Debug, Default)]
+pub(super) struct Credentials {
+    keys: Vec<Key>,
+    /// Public parts of the key files, to find them in the agent.
+    public: Vec<PublicKey>,
+    problems: Vec<ConnectError>,
+}
+
+#[derive(Debug)]
+struct Key {
+    path: PathBuf,
+    key: Arc<PrivateKey>,
+    certificate: Option<Certificate>,
+}
+
+impl Credentials {
+    /// Reads the key files of an endpoint.
+    ///
+    /// # Errors
+    /// `KeyUnreadable` or `NeedsPassphrase` when no key can be used and there is neither agent nor password.
+    pub(super) async fn load(ring: &Arc<KeyRing>, endpoint: &Endpoint) -> Result<Self, ConnectError> {
+        let wanted = endpoint.clone();
+        let ring = Arc::clone(ring);
+        let read = move || Self::read(&ring, &wanted);
+        let mut own = match tokio::task::spawn_blocking(read).await {
+            Ok(own) => own,
+            Err(error) => return Err(broken(endpoint, &error.to_string())),
+        };
+        let other_way = endpoint.asks_agent().is_some() || endpoint.password.is_some();
+        if own.keys.is_empty() && !other_way && !own.problems.is_empty() {
+            return Err(own.problems.remove(0));
+        }
+        Ok(own)
+    }
+
+    fn read(ring: &KeyRing, endpoint: &Endpoint) -> Self {
+        let mut own = Self::default();
+        for path in &endpoint.key_files {
+            own.public
+                .extend(russh::keys::load_public_key(beside(path, ".pub")));
+            let key = match ring.load(path, endpoint) {
+                Ok(key) => key,
+                Err(problem) => {
+                    own.problems.push(problem);
+                    continue;
+                }
+            };
+            own.public.push(key.public_key().clone());
+            let certificate = match certificate(endpoint, path, &key) {
+                Ok(certificate) => certificate,
+                Err(problem) => {
+                    own.problems.push(problem);
+                    None
+                }
+            };
+            own.keys.push(Key {
+                path: path.clone(),
+                key,
+                certificate,
+            });
+        }
+        own
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The certificate of a key: the one the endpoint names if it is for this key, else `KEY-cert.pub`.
+fn certificate(
+    endpoint: &Endpoint,
+    path: &Path,
+    key: &PrivateKey,
+) -> Result<Option<Certificate>, ConnectError> {
+    let default = beside(path, "-cert.pub");
+    for (path, asked) in endpoint
+        .certificate
+        .iter()
+        .map(|path| (path, true))
+        .chain([(&default, false)])
+    {
+        if !asked && !path.exists() {
+            continue;
+        }
+        let cert = russh::keys::load_openssh_certificate(path)
+            .map_err(|error| unreadable(endpoint, path, error.to_string()))?;
+        if cert.public_key() == key.public_key().key_data() {
+            return Ok(Some(cert));
+        }
+    }
+    Ok(None)
+}
+
+impl KeyRing {
+    fn load(&self, path: &Path, endpoint: &Endpoint) -> Result<Arc<PrivateKey>, ConnectError> {
+        let bad = |text: String| unreadable(endpoint, path, text);
+        let meta = std::fs::metadata(path).map_err(|error| bad(error.to_string()))?;
+        // As ssh does: a key that others can read is not a secret any more (P4).
+        if meta.mode() & 0o077 != 0 {
+            return Err(bad(format!(
+                "mode {:04o} lets others read it; use 0600",
+                meta.mode() & 0o7777
+            )));
+        }
+        let modified = meta.modified().map_err(|error| bad(error.to_string()))?;
+        // Held while decrypting: the others wait for the one result.
+        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = loaded.get(&(path.to_owned(), modified)) {
+            return Ok(Arc::clone(key));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
+        let passphrase = endpoint
+            .passphrase
+            .as_ref()
+            .and_then(|secret| secret.expose().ok());
+        let key = match (russh::keys::decode_secret_key(&text, None), passphrase) {
+            (Ok(key), _) => key,
+            (Err(russh::keys::Error::KeyIsEncrypted), None) => {
+                return Err(ConnectError::NeedsPassphrase {
+                    host: endpoint.id.clone(),
+                    path: path.to_owned(),
+                });
+            }
+            (Err(russh::keys::Error::KeyIsEncrypted), Some(passphrase)) => {
+                russh::keys::decode_secret_key(&text, Some(passphrase))
+                    .map_err(|_| bad("wrong passphrase".to_owned()))?
+            }
+            (Err(error), _) => return Err(bad(error.to_string())),
+        };
+        let key = Arc::new(key);
+        loaded.insert((path.to_owned(), modified), Arc::clone(&key));
+        Ok(key)
+    }
+}
+
+fn unreadable(endpoint: &Endpoint, path: &Path, text: String) -> ConnectError {
+    ConnectError::KeyUnreadable {
+        host: endpoint.id.clone(),
+        path: path.to_owned(),
+        text,
+    }
+}
+
+fn broken(endpoint: &Endpoint, text: &str) -> ConnectError {
+    ConnectError::Protocol {
+        host: endpoint.id.clone(),
+        phase: Phase::Auth,
+        text: tame(text.as_bytes()),
+    }
+}
+
+/// Logs in with the first credential the host takes.
+///
+/// # Errors
+/// `AuthFailed` with everything tried, or the first key file's own problem.
+pub(super) async fn log_in(
+    handle: &mut Handle<Gatekeeper>,
+    endpoint: &Endpoint,
+    mut credentials: Credentials,
+) -> Result<(), ConnectError> {
+    let mut door = Door {
+        handle,
+        endpoint,
+        tried: Vec::new(),
+        accepted: None,
+        rsa: None,
+    };
+    if door.knock(&credentials).await? {
+        return Ok(());
+    }
+    if !credentials.problems.is_empty() {
+        return Err(credentials.problems.remove(0));
+    }
+    let accepted = match door.accepted {
+        Some(methods) if !methods.is_empty() => methods
+            .iter()
+            .map(<&'static str>::from)
+            .collect::<Vec<_>>()
+            .join(", "),
+        _ => "nothing more".to_owned(),
+    };
+    let (host, user) = (endpoint.id.clone(), endpoint.user.clone());
+    Err(ConnectError::AuthFailed {
+        host,
+        user,
+        tried: door.tried,
+        accepted,
+    })
+}
+
+struct Door<'a> {
+    handle: &'a mut Handle<Gatekeeper>,
+    endpoint: &'a Endpoint,
+    tried: Vec<String>,
+    /// What the host said can continue; `None` before the first refusal.
+    accepted: Option<russh::MethodSet>,
+    /// The hash to sign RSA with, once asked.
+    rsa: Option<Option<HashAlg>>,
+}
+
+type Agent = AgentClient<UnixStream>;
+
+impl Door<'_> {
+    async fn knock(&mut self, credentials: &Credentials) -> Result<bool, ConnectError> {
+        let (mut agent, identities) = match self.endpoint.asks_agent() {
+            Some(socket) => match self.ask_agent(socket).await {
+                Ok((agent, identities)) => (Some(agent), identities),
+                Err(text) => {
+                    self.tried.push(format!(
+                        "ssh-agent {} ({})",
+                        socket.display(),
+                        tame(text.as_bytes())
+                    ));
+                    (None, Vec::new())
+                }
+            },
+            None => (None, Vec::new()),
+        };
+        let (named, others): (Vec<_>, Vec<_>) = identities.into_iter().partition(|identity| {
+            credentials
+                .public
+                .iter()
+                .any(|key| key.key_data() == identity.public_key().key_data())
+        });
+        for identity in named {
+            if self.show_agent(agent.as_mut(), &identity).await? {
+                return Ok(true);
+            }
+        }
+        for key in &credentials.keys {
+            if self.show_key(key).await? {
+                return Ok(true);
+            }
+        }
+        for identity in others {
+            if self.show_agent(agent.as_mut(), &identity).await? {
+                return Ok(true);
+            }
+        }
+        match &self.endpoint.password {
+            Some(password) => self.say(password).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn ask_agent(&self, socket: &Path) -> Result<(Agent, Vec<AgentIdentity>), String> {
+        let mut agent = AgentClient::connect_uds(socket)
+            .await
+            .map_err(|error| error.to_string())?;
+        if let Some(binding) = self.handle.agent_session_binding() {
+            // Keys bound to destinations need it; agents that do not know the message refuse it and work on.
+            let _ = agent.bind_session(binding, false).await;
+        }
+        let identities = agent
+            .request_identities()
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok((agent, identities))
+    }
+
+    fn open(&self, method: MethodKind) -> bool {
+        self.accepted
+            .as_ref()
+            .is_none_or(|methods| methods.contains(&method))
+    }
+
+    fn outcome(&mut self, what: String, result: AuthResult) -> bool {
+        match result {
+            AuthResult::Success => true,
+            AuthResult::Failure {
+                remaining_methods,
+                partial_success,
+            } => {
+                self.tried.push(if partial_success {
+                    format!("{what} (accepted, more is asked)")
+                } else {
+                    what
+                });
+                self.accepted = Some(remaining_methods);
+                false
+            }
+        }
+    }
+
+    fn lost(&self, error: &russh::Error) -> ConnectError {
+        broken(self.endpoint, &error.to_string())
+    }
+
+    /// The hash to sign with; `Err` when the host wants SHA-1, which we do not make.
+    async fn hash(&mut self, key: &PublicKey) -> Result<Result<Option<HashAlg>, ()>, ConnectError> {
+        if !key.algorithm().is_rsa() {
+            return Ok(Ok(None));
+        }
+        if self.rsa.is_none() {
+            let best = self
+                .handle
+                .best_supported_rsa_hash()
+                .await
+                .map_err(|error| self.lost(&error))?;
+            self.rsa = Some(best.unwrap_or(Some(HashAlg::Sha512)));
+        }
+        Ok(self.rsa.flatten().map(Some).ok_or(()))
+    }
+
+    async fn show_key(&mut self, key: &Key) -> Result<bool, ConnectError> {
+        let user = &self.endpoint.user;
+        if let Some(certificate) = key
+            .certificate
+            .as_ref()
+            .filter(|_| self.open(MethodKind::PublicKey))
+        {
+            let what = format!("certificate {:?} of {}", certificate.key_id(), key.path.display());
+            let result = self
+                .handle
+                .authenticate_openssh_cert(user, Arc::clone(&key.key), certificate.clone())
+                .await;
+            let result = result.map_err(|error| self.lost(&error))?;
+            if self.outcome(what, result) {
+                return Ok(true);
+            }
+        }
+        if !self.open(MethodKind::PublicKey) {
+            return Ok(false);
+        }
+        let what = format!(
+            "key {} ({})",
+            key.path.display(),
+            fingerprint(key.key.public_key())
+        );
+        let Ok(hash) = self.hash(key.key.public_key()).await? else {
+            self.tried
+                .push(format!("{what}: the host takes RSA with SHA-1 only"));
+            return Ok(false);
+        };
+        let signer = PrivateKeyWithHashAlg::new(Arc::clone(&key.key), hash);
+        let result = self.handle.authenticate_publickey(user, signer).await;
+        let result = result.map_err(|error| self.lost(&error))?;
+        Ok(self.outcome(what, result))
+    }
+
+    async fn show_agent(
+        &mut self,
+        agent: Option<&mut Agent>,
+        identity: &AgentIdentity,
+    ) -> Result<bool, ConnectError> {
+        let Some(agent) = agent.filter(|_| self.open(MethodKind::PublicKey)) else {
+            return Ok(false);
+        };
+        let key = identity.public_key();
+        let what = format!("agent key {:?} ({})", identity.comment(), fingerprint(&key));
+        let Ok(hash) = self.hash(&key).await? else {
+            self.tried
+                .push(format!("{what}: the host takes RSA with SHA-1 only"));
+            return Ok(false);
+        };
+        let user = &self.endpoint.user;
+        let result = match identity {
+            AgentIdentity::PublicKey { key, .. } => {
+                self.handle
+                    .authenticate_publickey_with(user, key.clone(), hash, agent)
+                    .await
+            }
+            AgentIdentity::Certificate { certificate, .. } => {
+                self.handle
+                    .authenticate_certificate_with(user, certificate.clone(), hash, agent)
+                    .await
+            }
+        };
+        match result {
+            Ok(result) => Ok(self.outcome(what, result)),
+            Err(error) => {
+                self.tried
+                    .push(format!("{what}: {}", tame(error.to_string().as_bytes())));
+                Ok(false)
+            }
+        }
+    }
+
+    async fn say(&mut self, password: &Secret) -> Result<bool, ConnectError> {
+        let text = password
+            .expose()
+            .map_err(|error| broken(self.endpoint, &error.to_string()))?;
+        let user = &self.endpoint.user;
+        if self.open(MethodKind::Password) {
+            let result = self.handle.authenticate_password(user, text).await;
+            let result = result.map_err(|error| self.lost(&error))?;
+            if self.outcome("password".to_owned(), result) {
+                return Ok(true);
+            }
+        }
+        if !self.open(MethodKind::KeyboardInteractive) {
+            return Ok(false);
+        }
+        self.tried.push("password (keyboard-interactive)".to_owned());
+        let started = self
+            .handle
+            .authenticate_keyboard_interactive_start(user, None)
+            .await;
+        let mut reply = started.map_err(|error| self.lost(&error))?;
+        // One hidden prompt is answered with the password, once; an empty request needs an empty answer.
+        for answered in [false, true, true] {
+            let prompts = match reply {
+                KeyboardInteractiveAuthResponse::Success => return Ok(true),
+                KeyboardInteractiveAuthResponse::Failure {
+                    remaining_methods, ..
+                } => {
+                    self.accepted = Some(remaining_methods);
+                    return Ok(false);
+                }
+                KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => prompts,
+            };
+            let answers = match prompts.as_slice() {
+                [] => Vec::new(),
+                [prompt] if !prompt.echo && !answered => vec![text.to_owned()],
+                _ => return Ok(false),
+            };
+            let next = self
+                .handle
+                .authenticate_keyboard_interactive_respond(answers)
+                .await;
+            reply = next.map_err(|error| self.lost(&error))?;
+        }
+        Ok(matches!(reply, KeyboardInteractiveAuthResponse::Success))
+    }
+}
