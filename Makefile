@@ -1,0 +1,36 @@
+# The commands of this repository. `make demo` and `make test` need nothing set up beforehand but Rust, and root.
+
+CARGO ?= cargo
+JOBS ?= 2
+
+.PHONY: build test lint bench demo setup peers
+
+build:
+	$(CARGO) build --locked -j$(JOBS) --workspace
+
+# Installs what the tests need and this machine lacks.
+setup:
+	tests/setup.sh
+
+test: setup build
+	$(CARGO) test --locked -j$(JOBS) --workspace
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked -j$(JOBS) --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked -j$(JOBS) --workspace --no-deps --document-private-items
+	command -v cargo-deny > /dev/null || $(CARGO) install --locked -j$(JOBS) cargo-deny
+	$(CARGO) deny check bans licenses sources
+	tests/advisories.sh
+
+# Figures on this machine, each beside its target. PEERS=DIR compares with the tools `make peers` installs there.
+bench: setup
+	$(CARGO) build --locked --release -j$(JOBS) -p salt-rs
+	$(CARGO) run --locked --release -j$(JOBS) -p salt-rs-tests --bin bench
+
+# Ansible, pyinfra and salt-ssh in a virtual environment, to be compared with.
+peers: setup
+	tests/peers.sh $${PEERS:-/var/cache/salt-rs-lab/peers}
+
+demo: setup build
+	@echo 'The demonstration runs on `salt-rs lab`, which this version does not have yet. `make test` shows the lab at work.'
