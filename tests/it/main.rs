@@ -1,1 +1,5 @@
-//! Integration tests.
+//! Behaviour of salt-rs through its front doors: one behaviour per file, one program for all of them.
+
+// `cfg(test)` tells clippy that helpers between the tests are tests, too.
+#[cfg(test)]
+mod hosts;

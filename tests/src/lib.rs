@@ -1,1 +1,13 @@
-//! Placeholder.
+//! The harness of salt-rs' tests: real hosts on one machine, scratch projects, and the built programs.
+//!
+//! `lab` makes hosts, `project` makes git repositories to apply to them, `program` runs what was built. Nothing here
+//! knows what salt-rs should do: that is said in `tests/it`, one behaviour per file.
+
+pub mod lab;
+pub mod os;
+pub mod program;
+pub mod project;
+
+pub use lab::{Host, HostSpec, Lab, LabError};
+pub use program::{Ran, salt_rs};
+pub use project::Project;

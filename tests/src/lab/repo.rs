@@ -1,0 +1,119 @@
+//! The package repository hosts install from, without a network: Debian's own packages downloaded once, and a few of
+//! ours in two versions (`packages`). Flat, bound read-only into each host.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::LabError;
+use super::image::{Image, cached};
+use super::packages::PACKAGES;
+use crate::os;
+
+/// Line of a host's sources.list.
+pub(crate) const SOURCE: &str = "deb [trusted=yes] file:/srv/lab-repo ./\n";
+const DEBIAN: &[&str] = &["nginx-light", "haproxy", "tree"];
+
+/// Makes or finds the repository for hosts of `image`. Debian's packages come with whatever the image lacks for them.
+///
+/// # Errors
+/// When it has to be built and cannot.
+pub(crate) fn repo(image: &Image) -> Result<PathBuf, LabError> {
+    let ours = format!("{PACKAGES:?}");
+    let image_name = image.path().display().to_string();
+    cached("repo", &[&image_name, &ours, &DEBIAN.join(" ")], |path| {
+        os::make_dir(&path.join("partial"))?;
+        download(image, path)?;
+        build_ours(path)?;
+        index(path)
+    })
+}
+
+/// Lets apt resolve against the image's own list of packages; no chroot is needed for that.
+fn download(image: &Image, repo: &Path) -> Result<(), LabError> {
+    let state = repo.join("state");
+    os::make_dir(&state.join("lists/partial"))?;
+    os::make_dir(&state.join("cache"))?;
+    let base = image.path().display();
+    let (repo, state) = (repo.display(), state.display());
+    let conf = format!(
+        "Dir::State \"{state}\"; Dir::State::status \"{base}/var/lib/dpkg/status\"; Dir::Cache \"{state}/cache\";\n\
+         Dir::Cache::archives \"{repo}\"; Dir::Etc::sourcelist \"{base}/etc/apt/sources.list\";\n\
+         Dir::Etc::sourceparts \"/dev/null\"; Dir::Etc::preferencesparts \"/dev/null\"; Dir::Etc::preferences \"/dev/null\";\n\
+         Dir::Etc::trustedparts \"{base}/etc/apt/trusted.gpg.d\"; Debug::NoLocking \"true\";\n\
+         APT::Install-Recommends \"false\"; APT::Sandbox::User \"root\"; Acquire::Languages \"none\";\n\
+         APT::Update::Post-Invoke {{}}; #clear APT::Update::Post-Invoke; #clear APT::Update::Post-Invoke-Success; #clear DPkg::Post-Invoke;\n"
+    );
+    let file = PathBuf::from(format!("{state}/apt.conf"));
+    os::write(&file, conf)?;
+    let file = file.display().to_string();
+    os::run("apt-get", &["-qq", "-c", &file, "update"])?;
+    for package in DEBIAN {
+        os::run(
+            "apt-get",
+            &["-qq", "-y", "-c", &file, "--download-only", "install", package],
+        )?;
+    }
+    os::remove_tree(Path::new(&format!("{state}")))?;
+    os::remove_tree(Path::new(&format!("{repo}/partial")))?;
+    Ok(())
+}
+
+fn build_ours(repo: &Path) -> Result<(), LabError> {
+    for package in PACKAGES {
+        let root = repo.join("build");
+        os::remove_tree(&root)?;
+        os::write(&root.join("DEBIAN/control"), package.control_file())?;
+        for (path, mode, text) in package.files {
+            os::write(&root.join(path), package.content(text))?;
+            os::chmod(&root.join(path), *mode)?;
+        }
+        for (name, text) in package.scripts {
+            let path = root.join("DEBIAN").join(name);
+            os::write(&path, text)?;
+            os::chmod(&path, if *name == "conffiles" { 0o644 } else { 0o755 })?;
+        }
+        let mut build = os::command("dpkg-deb");
+        build
+            .args(["--root-owner-group", "-Zgzip", "--build"])
+            .arg(&root)
+            .arg(repo.join(package.file()));
+        os::checked(&mut build)?;
+        os::remove_tree(&root)?;
+    }
+    Ok(())
+}
+
+/// Writes Packages and Release, as `dpkg-scanpackages` does.
+fn index(repo: &Path) -> Result<(), LabError> {
+    let mut packages = String::new();
+    for name in os::names(repo)?.iter().filter(|name| name.ends_with(".deb")) {
+        let path = repo.join(name);
+        let control = os::run("dpkg-deb", &["--field", &path.display().to_string()])?;
+        let bytes = os::read(&path)?;
+        let (size, sum) = (bytes.len(), sha256(&bytes));
+        // Writing to a String cannot fail.
+        _ = writeln!(
+            packages,
+            "{}\nFilename: ./{name}\nSize: {size}\nSHA256: {sum}\n",
+            control.trim_end()
+        );
+    }
+    // Without a date that ends: the repository stays good for as long as it lies there.
+    let release = format!(
+        "Origin: lab\nSuite: lab\nCodename: lab\nDate: Thu, 01 Jan 2026 00:00:00 +0000\nSHA256:\n {} {} Packages\n",
+        sha256(packages.as_bytes()),
+        packages.len()
+    );
+    os::write(&repo.join("Packages"), packages)?;
+    os::write(&repo.join("Release"), release)?;
+    Ok(())
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
