@@ -2,4 +2,8 @@
 
 // `cfg(test)` tells clippy that helpers between the tests are tests, too.
 #[cfg(test)]
+mod agent;
+#[cfg(test)]
 mod hosts;
+#[cfg(test)]
+mod tidy;

@@ -1,3 +1,5 @@
+//! What the constructor makes of text, case by case.
+
 use super::*;
 
 fn json(text: &str) -> String {

@@ -1,0 +1,94 @@
+//! The static agent as it is shipped: what it may call, that it needs nothing of the host, how large it is.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use harness::os;
+
+/// Goal of the architecture, in bytes of the stripped file.
+const BUDGET: usize = 4_000_000;
+
+/// The agent built as it is shipped, with its symbols kept. Once for all tests here.
+fn agent() -> &'static str {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let path = BUILT.get_or_init(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        // Beside this program: target/<profile>/deps/it-….
+        let own = std::env::current_exe().unwrap();
+        let target = own.ancestors().nth(3).unwrap().join("agent");
+        let mut build = os::command(&cargo);
+        build
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .args(["rustc", "--locked", "--quiet", "-j2"]);
+        build.args([
+            "-p",
+            "salt-rs-minion",
+            "--bin",
+            "salt-rs-minion",
+            "--profile",
+            "minion",
+        ]);
+        build
+            .args(["--config", "profile.minion.strip=false", "--target-dir"])
+            .arg(&target);
+        build.args(["--", "-C", "target-feature=+crt-static"]);
+        // Flags meant for the outer build would reach its procedural macros too.
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+        ] {
+            build.env_remove(name);
+        }
+        os::checked(&mut build).unwrap();
+        target.join("minion/salt-rs-minion")
+    });
+    path.to_str().unwrap()
+}
+
+#[test]
+fn it_asks_no_name_service() {
+    // A static glibc loads the host's own name service modules for these, and dies where they do not fit. `dlopen` itself
+    // is in every static program; without these nobody calls it.
+    let banned = [
+        "getpwnam",
+        "getpwuid",
+        "getpwent",
+        "getgrnam",
+        "getgrgid",
+        "getgrent",
+        "getgrouplist",
+        "initgroups",
+        "getaddrinfo",
+        "getnameinfo",
+        "gethostby",
+        "getservby",
+        "__nss_",
+    ];
+    let symbols = os::run("nm", &[agent()]).unwrap();
+    assert!(symbols.contains(" main"), "the symbols are stripped");
+    let names = symbols.lines().filter_map(|line| line.split_whitespace().last());
+    let found: Vec<_> = names
+        .filter(|name| banned.iter().any(|word| name.starts_with(word)))
+        .collect();
+    assert!(
+        found.is_empty(),
+        "parse /etc/passwd and /etc/group, or ask `getent`, instead of {found:?}"
+    );
+}
+
+#[test]
+fn it_needs_nothing_of_the_host() {
+    let headers = os::run("readelf", &["--program-headers", agent()]).unwrap();
+    assert!(headers.contains("LOAD"));
+    assert!(!headers.contains("INTERP"), "a loader is asked for: not static");
+}
+
+#[test]
+fn it_is_small_enough_to_travel() {
+    let stripped = format!("{}.stripped", agent());
+    os::run("strip", &["-o", &stripped, agent()]).unwrap();
+    let size = os::read(stripped.as_ref()).unwrap().len();
+    assert!(size <= BUDGET, "{size} bytes, at most {BUDGET} are the goal");
+}
