@@ -14,12 +14,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use git2::{Repository, RepositoryInitOptions};
+use proto::Digest;
 use regex::Regex;
-use sha2::{Digest as _, Sha256};
 
 use super::TreeError;
 use super::location::RemoteUrl;
-use super::memory::hex;
 
 /// How long a fetch may take.
 const TIME: Duration = Duration::from_secs(120);
@@ -70,7 +69,7 @@ struct Fetch<'a> {
 
 impl Fetch<'_> {
     fn mirror(&self, rev: &str, state_dir: &Path) -> Result<PathBuf, TreeError> {
-        let key = hex(&Sha256::digest(self.url.as_bytes()));
+        let key = Digest::of(self.url.as_bytes()).hex();
         let mirrors = state_dir.join("mirrors");
         let fail = |error| TreeError::Io(mirrors.clone(), error);
         fs::DirBuilder::new()

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
+use proto::Digest;
+use sha2::Digest as _;
 
 use super::listing::{Dir, Item, Listing, names};
 use super::{Content, Tree, TreeError};
@@ -18,7 +19,7 @@ impl Memory {
         let mut root = Dir::default();
         let mut blobs = HashMap::new();
         for (path, text) in files {
-            let id = hex(&Sha256::digest(text.as_bytes()));
+            let id = Digest::of(text.as_bytes()).hex();
             blobs.insert(id.clone(), Arc::from(text.as_bytes()));
             place(
                 &mut root,
@@ -62,7 +63,7 @@ pub(super) fn place(root: &mut Dir, path: &str, item: Item) {
 
 /// Gives every directory the digest of what is in it: mode, name and digest of each entry, in order.
 pub(super) fn seal(dir: &mut Dir) {
-    let mut digest = Sha256::new();
+    let mut digest = Digest::hasher();
     for (name, item) in &mut dir.entries {
         let (mode, id) = match item {
             Item::Dir(inner) => {
@@ -74,20 +75,16 @@ pub(super) fn seal(dir: &mut Dir) {
                 id,
                 executable: false,
             } => ("file", id.clone()),
-            Item::Link { to } => ("link", hex(&Sha256::digest(to.as_bytes()))),
+            Item::Link { to } => ("link", Digest::of(to.as_bytes()).hex()),
             Item::Submodule | Item::Odd => ("odd", String::new()),
         };
         // No name holds a NUL, so two different directories never give the same bytes.
         digest.update(format!("{mode} {name}\0{id}\n"));
     }
-    dir.id = hex(&digest.finalize());
+    dir.id = Digest::finish(digest).hex();
 }
 
 /// How a run over files that are no commit is recorded.
 pub(super) fn revision(digest: &str) -> String {
     format!("worktree+{}", digest.get(..40).unwrap_or(digest))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -10,10 +10,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
+use proto::Digest;
 
 use super::listing::{Dir, Item, Listing, join, names};
-use super::memory::{hex, place, revision, seal};
+use super::memory::{place, revision, seal};
 use super::{BLOB, Content, DEPTH, ENTRIES, Tree, TreeError};
 
 /// A tree of files on disk.
@@ -77,7 +77,7 @@ impl Content for Files {
             .get(id)
             .ok_or_else(|| TreeError::Changed(path.to_owned()))?;
         let bytes = bytes(&self.root.join(place), path)?;
-        if hex(&Sha256::digest(&bytes)) != id {
+        if Digest::of(&bytes).hex() != id {
             return Err(TreeError::Changed(path.to_owned()));
         }
         Ok(Arc::from(bytes))
@@ -174,7 +174,7 @@ impl Scan<'_> {
         }
         let place = self.root.join(path);
         if found.is_file() {
-            let id = hex(&Sha256::digest(bytes(&place, path)?));
+            let id = Digest::of(bytes(&place, path)?).hex();
             self.places.insert(id.clone(), path.to_owned());
             return self.add(
                 path,
