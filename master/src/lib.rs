@@ -6,5 +6,6 @@ pub mod roster;
 #[cfg(test)]
 mod scratch;
 pub mod settings;
+pub mod store;
 pub mod transport;
 pub mod tree;

@@ -35,6 +35,16 @@ impl Scratch {
         path
     }
 
+    /// Removes a file or directory below the directory, if it is there.
+    pub(crate) fn remove(&self, name: &str) {
+        let path = self.0.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(path).unwrap(),
+            Ok(_) => fs::remove_file(path).unwrap(),
+            Err(_) => {}
+        }
+    }
+
     /// Sets the permission bits of a file below the directory.
     pub(crate) fn chmod(&self, name: &str, mode: u32) {
         fs::set_permissions(self.0.join(name), fs::Permissions::from_mode(mode)).unwrap();

@@ -1,0 +1,292 @@
+//! What is remembered of each host between runs, so that a run without changes needs one round trip.
+//!
+//! Epochs and generations come from the run files; answers, agent and digests are only a cache. The index on disk is
+//! held while it is read or written and no longer. Is another process slow to let go of it, or is it damaged, then
+//! what the run files say is used, and nothing fails.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proto::{Answer, Answers, Question};
+use serde::{Deserialize, Serialize};
+
+use super::runs::{RunRecord, Runs};
+use super::sled::SledStore;
+use super::{Expect, Key, MemoryStore, RunId, Store, StoreError};
+
+/// A run without an end that is this much older than the newest one will not get one any more.
+const ABANDONED: u64 = 24 * 60 * 60 * 1_000;
+
+/// What is remembered of a host.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remembered {
+    /// The highest epoch it was told.
+    pub epoch: u64,
+    /// The generation it was at last, if any was seen.
+    pub generation: Option<u64>,
+    /// The run that touched it last.
+    pub run: Option<RunId>,
+    /// Digest of the agent that is there.
+    pub agent: Option<String>,
+    /// Digest of the last catalog.
+    pub catalog: Option<String>,
+    /// Digest of everything the last catalog was made from.
+    pub inputs: Option<String>,
+    /// What it answered to the questions of the last run.
+    #[serde(skip)]
+    pub answers: Answers,
+}
+
+/// What was remembered, and how that went.
+#[derive(Debug, Default)]
+pub struct Recalled {
+    /// By host; one that was never seen is not there.
+    pub hosts: BTreeMap<String, Remembered>,
+    /// Lines for people: the index was rebuilt, a run file is damaged.
+    pub notes: Vec<String>,
+}
+
+/// The index over the run files.
+#[derive(Debug, Clone)]
+pub struct Index {
+    dir: PathBuf,
+    runs: Runs,
+    wait: Duration,
+}
+
+impl Index {
+    /// The index of a state directory; nothing is opened yet. `wait` is how long another process may keep it.
+    pub fn new(state_dir: &Path, wait: Duration) -> Self {
+        Self {
+            dir: state_dir.join("index"),
+            runs: Runs::new(state_dir),
+            wait,
+        }
+    }
+
+    /// What is remembered of these hosts.
+    ///
+    /// # Errors
+    /// The directory of run files cannot be read. An index that is in use, damaged or unwritable is no error.
+    pub fn recall(&self, hosts: &[&str]) -> Result<Recalled, StoreError> {
+        let mut recalled = Recalled::default();
+        let read = |store: &dyn Store| -> Result<BTreeMap<String, Remembered>, StoreError> {
+            let mut found = BTreeMap::new();
+            for host in hosts {
+                if let Some(remembered) = load(store, host)? {
+                    found.insert((*host).to_owned(), remembered);
+                }
+            }
+            Ok(found)
+        };
+        recalled.hosts = match self.on_disk(&mut recalled.notes, &read) {
+            Ok(found) => found,
+            Err(error) => {
+                recalled.notes.push(format!("working without the index: {error}"));
+                let store = MemoryStore::new();
+                self.catch_up(&store, &mut recalled.notes)?;
+                read(&store)?
+            }
+        };
+        recalled.notes.dedup();
+        Ok(recalled)
+    }
+
+    /// Remembers hosts; epochs and generations never go down. What was written down is durable afterwards. Returns
+    /// notes for people, among them that nothing could be remembered: that costs time later, and nothing else.
+    pub fn remember(&self, hosts: &BTreeMap<String, Remembered>) -> Vec<String> {
+        let mut notes = Vec::new();
+        let write = |store: &dyn Store| hosts.iter().try_for_each(|(host, new)| save(store, host, new));
+        if let Err(error) = self.on_disk(&mut notes, &write) {
+            notes.push(format!("nothing was remembered for the next run: {error}"));
+        }
+        notes.dedup();
+        notes
+    }
+
+    /// Forgets what is only a cache of a host; what the run files say of it stays (epochs must not come back).
+    pub fn forget(&self, host: &str) -> Vec<String> {
+        let mut notes = Vec::new();
+        let write = |store: &dyn Store| {
+            let Some(known) = load(store, host)? else {
+                return Ok(());
+            };
+            let kept = Remembered {
+                epoch: known.epoch,
+                generation: known.generation,
+                run: known.run,
+                ..Remembered::default()
+            };
+            replace(store, host, &kept)
+        };
+        if let Err(error) = self.on_disk(&mut notes, &write) {
+            notes.push(format!("`{host}` is not forgotten: {error}"));
+        }
+        notes
+    }
+
+    /// Does something with the index on disk, caught up with the run files. Damage found on the way makes it anew,
+    /// once.
+    fn on_disk<T>(
+        &self,
+        notes: &mut Vec<String>,
+        job: &dyn Fn(&dyn Store) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let opened = SledStore::open(&self.dir, self.wait)?;
+        let mut store = opened.store;
+        if let Some(reason) = opened.anew {
+            notes.push(format!("the index was damaged and is made anew: {reason}"));
+        }
+        let attempt = |store: &SledStore, notes: &mut Vec<String>| {
+            self.catch_up(store, notes)?;
+            let done = job(store)?;
+            store.sync()?;
+            Ok(done)
+        };
+        match attempt(&store, notes) {
+            Err(StoreError::Damaged(_) | StoreError::Engine { .. }) => {
+                notes.push("the index was damaged and is made anew".to_owned());
+                store.renew()?;
+                attempt(&store, notes)
+            }
+            other => other,
+        }
+    }
+
+    /// Brings a store up to what the run files say: all of them when it is empty, else those from the oldest that may
+    /// have grown since. Reading a record twice changes nothing.
+    fn catch_up(&self, store: &dyn Store, notes: &mut Vec<String>) -> Result<(), StoreError> {
+        let ids = self.runs.ids()?;
+        let Some(newest) = ids.first() else { return Ok(()) };
+        let mark = Key::new(&["indexed"]);
+        let from = store
+            .get(&mark)?
+            .and_then(|stored| String::from_utf8(stored.value).ok());
+        let from = from.as_deref().and_then(RunId::parse);
+        let mut hosts: BTreeMap<String, Remembered> = BTreeMap::new();
+        let mut oldest_open = None;
+        for id in ids
+            .iter()
+            .rev()
+            .filter(|id| from.as_ref().is_none_or(|from| *id >= from))
+        {
+            let run = match self.runs.read(id) {
+                Ok(run) => run,
+                Err(error) => {
+                    notes.push(error.to_string());
+                    continue;
+                }
+            };
+            if oldest_open.is_none()
+                && !run.is_closed()
+                && newest.millis().saturating_sub(id.millis()) < ABANDONED
+            {
+                oldest_open = Some(id.clone());
+            }
+            for record in &run.records {
+                let (host, new) = match record {
+                    RunRecord::Told(told) => (
+                        &told.host,
+                        Remembered {
+                            epoch: told.epoch,
+                            ..Remembered::default()
+                        },
+                    ),
+                    RunRecord::Host(host) => (
+                        &host.host,
+                        Remembered {
+                            epoch: host.epoch,
+                            generation: host.generation,
+                            run: Some(id.clone()),
+                            ..Remembered::default()
+                        },
+                    ),
+                    _ => continue,
+                };
+                let known = hosts.entry(host.clone()).or_default();
+                known.raise(&new);
+            }
+        }
+        for (host, new) in &hosts {
+            let mut known = load(store, host)?.unwrap_or_default();
+            let before = known.clone();
+            known.raise(new);
+            if known != before {
+                replace(store, host, &known)?;
+            }
+        }
+        let next = oldest_open.unwrap_or_else(|| newest.clone());
+        if from.as_ref() != Some(&next) {
+            store.put(&mark, next.as_str().as_bytes(), Expect::Anything)?;
+        }
+        Ok(())
+    }
+}
+
+impl Remembered {
+    /// Takes over what the other one knows of epoch, generation and run. A generation belongs to the latest run.
+    fn raise(&mut self, new: &Self) {
+        self.epoch = self.epoch.max(new.epoch);
+        if new.run >= self.run {
+            self.generation = new.generation.or(self.generation);
+            self.run = new.run.clone().or_else(|| self.run.take());
+        }
+    }
+}
+
+fn keys(host: &str) -> (Key, Key) {
+    (
+        Key::new(&["host", host, "state"]),
+        Key::new(&["host", host, "answers"]),
+    )
+}
+
+fn load(store: &dyn Store, host: &str) -> Result<Option<Remembered>, StoreError> {
+    let (state, answers) = keys(host);
+    let Some(stored) = store.get(&state)? else {
+        return Ok(None);
+    };
+    let mut known: Remembered =
+        serde_json::from_slice(&stored.value).map_err(|_| StoreError::Damaged(state.to_string()))?;
+    if let Some(stored) = store.get(&answers)? {
+        // Questions of another version are forgotten answers, which is what they would be anyway.
+        let pairs: Vec<(Question, Answer)> = serde_json::from_slice(&stored.value).unwrap_or_default();
+        known.answers = pairs.into_iter().collect();
+    }
+    Ok(Some(known))
+}
+
+/// Puts what is new over what is known; epoch and generation never go down.
+fn save(store: &dyn Store, host: &str, new: &Remembered) -> Result<(), StoreError> {
+    let mut merged = load(store, host)?.unwrap_or_default();
+    merged.raise(new);
+    let merged = Remembered {
+        epoch: merged.epoch,
+        generation: merged.generation,
+        run: merged.run,
+        ..new.clone()
+    };
+    replace(store, host, &merged)
+}
+
+fn replace(store: &dyn Store, host: &str, known: &Remembered) -> Result<(), StoreError> {
+    let (state, answers) = keys(host);
+    let unfit = |_| StoreError::Damaged(state.to_string());
+    let pairs: Vec<(&Question, &Answer)> = known.answers.iter().collect();
+    store.put(
+        &answers,
+        &serde_json::to_vec(&pairs).map_err(unfit)?,
+        Expect::Anything,
+    )?;
+    store.put(
+        &state,
+        &serde_json::to_vec(known).map_err(unfit)?,
+        Expect::Anything,
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
