@@ -6,6 +6,8 @@
 
 mod scalar;
 
+pub(crate) use scalar::{float_text, quoted};
+
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -190,7 +190,7 @@ fn float(text: &str) -> Option<f64> {
 }
 
 /// A float as Python writes it.
-pub(super) fn float_text(value: f64) -> String {
+pub(crate) fn float_text(value: f64) -> String {
     if value.is_nan() {
         "nan".to_owned()
     } else if value.is_infinite() {
