@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::yaml::{float_text, quoted};
+use super::yaml::float_text;
+pub(crate) use super::yaml::quoted;
 
 /// `str()` of a value.
 pub(crate) fn text(value: &Json) -> String {

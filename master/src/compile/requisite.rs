@@ -19,7 +19,7 @@ pub(crate) fn requisite_in(high: &mut High, disabled: &[String], sources: &Sourc
     let mut collect = Collect { high, disabled, sources, extend: IndexMap::new(), problems: Vec::new() };
     collect.all();
     let Collect { extend, mut problems, .. } = collect;
-    high.extend = extend.into_values().collect();
+    high.extend = extend.into_iter().map(|(id, draft)| draft.finish(id)).collect();
     problems.extend(extend::apply(high, Lookup::IdAndModule, sources));
     problems
 }
@@ -28,8 +28,24 @@ struct Collect<'a> {
     high: &'a High,
     disabled: &'a [String],
     sources: &'a Sources,
-    extend: IndexMap<String, Extension>,
+    extend: IndexMap<String, Draft>,
     problems: Vec<Diagnostic>,
+}
+
+/// An extension in the making.
+struct Draft {
+    sls: String,
+    env: String,
+    at: Place,
+    modules: IndexMap<String, Vec<Arg>>,
+}
+
+impl Draft {
+    fn finish(self, id: String) -> Extension {
+        let Self { sls, env, at, modules } = self;
+        let modules = modules.into_iter().map(|(name, args)| (name, Module::list(at, args))).collect();
+        Extension { id, sls, env, at, modules }
+    }
 }
 
 /// The state that declares the form.
@@ -138,22 +154,13 @@ impl<'a> Collect<'a> {
 
     /// The extension being collected for an id, and the arguments it gives one module.
     fn extension(&mut self, id: &str, module: &str, here: &Here<'_>, at: Place) -> &mut Vec<Arg> {
-        let extension = self.extend.entry(id.to_owned()).or_insert_with(|| Extension {
-            id: id.to_owned(),
+        let draft = self.extend.entry(id.to_owned()).or_insert_with(|| Draft {
             sls: here.sls.to_owned(),
             env: here.env.to_owned(),
             at,
             modules: IndexMap::new(),
         });
-        let module = extension.modules.entry(module.to_owned()).or_insert_with(|| Module::list(at, Vec::new()));
-        match &mut module.body {
-            super::high::Body::List(args) => args,
-            other => {
-                *other = super::high::Body::List(Vec::new());
-                let super::high::Body::List(args) = other else { unreachable!("just made a list") };
-                args
-            }
-        }
+        draft.modules.entry(module.to_owned()).or_default()
     }
 
     fn require(&mut self, here: &Here<'_>, entry: &Entry, name: &Json, module: &str) {

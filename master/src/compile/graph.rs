@@ -1,0 +1,310 @@
+//! The requisite graph: which chunk waits for which, and why.
+//!
+//! References are resolved here as Salt does (salt-semantics section 6); the order that follows from the graph is
+//! made in `order`.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use proto::RequisiteKind as Kind;
+
+use super::diagnostic::Diagnostic;
+use super::low::Low;
+use super::place::Sources;
+use super::python::{self, fnmatch, is_pattern, quoted};
+
+/// Kinds in the order in which Salt resolves them, by their name as an argument.
+pub(crate) const KINDS: [(&str, Kind); 10] = [
+    ("require", Kind::Require),
+    ("require_any", Kind::RequireAny),
+    ("watch", Kind::Watch),
+    ("watch_any", Kind::WatchAny),
+    ("prereq", Kind::Prereq),
+    ("onfail", Kind::Onfail),
+    ("onfail_any", Kind::OnfailAny),
+    ("onfail_all", Kind::OnfailAll),
+    ("onchanges", Kind::Onchanges),
+    ("onchanges_any", Kind::OnchangesAny),
+];
+
+/// Name of a kind as an argument.
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
+    if kind == Kind::Listen {
+        return "listen";
+    }
+    KINDS.iter().find(|(_, one)| *one == kind).map_or("require", |(name, _)| name)
+}
+
+/// A chunk's place in the graph. A chunk that is the target of a `prereq` has two: one for its dry run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// Index of the chunk.
+    pub(crate) low: usize,
+    /// This is the dry run.
+    pub(crate) check: bool,
+}
+
+/// One requisite of a node, as the user wrote it.
+#[derive(Debug, Clone)]
+pub(crate) struct Need {
+    pub(crate) kind: Kind,
+    /// Indices of nodes.
+    pub(crate) on: Vec<usize>,
+}
+
+/// Nodes and edges.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    /// Per node: its dependents in the order first met, with the kinds of the edges.
+    pub(crate) dependents: Vec<IndexMap<usize, Vec<Kind>>>,
+    /// Per node: its dependencies likewise.
+    dependencies: Vec<IndexMap<usize, Vec<Kind>>>,
+    /// Per node: its requisites.
+    pub(crate) needs: Vec<Vec<Need>>,
+    /// Per chunk: the node of its dry run.
+    checks: HashMap<usize, usize>,
+    by_tag: HashMap<String, usize>,
+    by_name: IndexMap<(String, String), Vec<usize>>,
+    by_sls: IndexMap<String, Vec<usize>>,
+}
+
+impl Graph {
+    /// Adds every chunk; of two with the same tag the later one counts.
+    pub(crate) fn of(lows: &[Low]) -> Self {
+        let mut graph = Self::default();
+        for (index, low) in lows.iter().enumerate() {
+            let tag = low.tag();
+            let node = match graph.by_tag.get(&tag) {
+                Some(&node) => {
+                    graph.nodes[node].low = index;
+                    node
+                }
+                None => graph.add(Node { low: index, check: false }),
+            };
+            graph.by_tag.insert(tag, node);
+            let name = low.name_text();
+            for (module, text) in [
+                (low.state.as_str(), name.as_str()),
+                (low.state.as_str(), low.id.as_str()),
+                ("id", low.id.as_str()),
+                ("id", name.as_str()),
+            ] {
+                push(graph.by_name.entry((module.to_owned(), text.to_owned())).or_default(), node);
+            }
+            for sls in std::iter::once(&low.sls).chain(&low.included_from) {
+                push(graph.by_sls.entry(sls.clone()).or_default(), node);
+            }
+        }
+        graph
+    }
+
+    fn add(&mut self, node: Node) -> usize {
+        self.nodes.push(node);
+        self.dependents.push(IndexMap::new());
+        self.dependencies.push(IndexMap::new());
+        self.needs.push(Vec::new());
+        self.nodes.len() - 1
+    }
+
+    fn edge(&mut self, from: usize, to: usize, kind: Kind) {
+        push(self.dependents[from].entry(to).or_default(), kind);
+        push(self.dependencies[to].entry(from).or_default(), kind);
+    }
+
+    /// Number of edges that end at a node.
+    pub(crate) fn incoming(&self, node: usize) -> usize {
+        self.dependencies[node].values().map(Vec::len).sum()
+    }
+
+    /// Resolves the requisites of one chunk; stops at the first that cannot be.
+    pub(crate) fn require(&mut self, lows: &[Low], index: usize, disabled: &[String]) -> Result<(), String> {
+        let low = &lows[index];
+        let Some(&node) = self.by_tag.get(&low.tag()) else { return Ok(()) };
+        for (name, kind) in KINDS {
+            if disabled.iter().any(|one| one == name) {
+                continue;
+            }
+            for reference in low.args.get(name).and_then(Json::as_array).into_iter().flatten() {
+                let (key, value) = match reference {
+                    Json::String(text) => ("id", &Json::String(text.clone())),
+                    Json::Object(map) => match map.iter().next() {
+                        Some((key, value)) => (key.split('.').next().unwrap_or_default(), value),
+                        None => continue,
+                    },
+                    _ => continue,
+                };
+                let value = match value {
+                    Json::Null => continue,
+                    Json::String(value) => value,
+                    _ => {
+                        return Err(format!(
+                            "Requisite [{name}: {key}] in state [{}] in SLS [{}] must have a string as the value",
+                            low.name_text(),
+                            low.sls
+                        ));
+                    }
+                };
+                match self.find(key, value) {
+                    Some(on) => self.depend(node, kind, on),
+                    None => {
+                        return Err(format!(
+                            "Referenced state does not exist for requisite [{name}: ({key}: {value})] in state [{}] in SLS [{}]",
+                            low.name_text(),
+                            low.sls
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nodes a reference stands for; `None` when it must name something and does not.
+    pub(crate) fn find(&self, key: &str, value: &str) -> Option<Vec<usize>> {
+        let mut found = Vec::new();
+        if key == "sls" {
+            if !is_pattern(value) {
+                return self.by_sls.get(value).cloned();
+            }
+            for (_, nodes) in self.by_sls.iter().filter(|(sls, _)| fnmatch(sls, value)) {
+                nodes.iter().for_each(|&node| push(&mut found, node));
+            }
+            return Some(found);
+        }
+        if !is_pattern(value) {
+            return self.by_name.get(&(key.to_owned(), value.to_owned())).cloned();
+        }
+        for ((module, name), nodes) in &self.by_name {
+            if module == key && fnmatch(name, value) {
+                nodes.iter().for_each(|&node| push(&mut found, node));
+            }
+        }
+        if found.is_empty() { None } else { Some(found) }
+    }
+
+    fn depend(&mut self, node: usize, kind: Kind, on: Vec<usize>) {
+        if kind == Kind::Prereq {
+            for target in on {
+                self.prereq(node, target);
+            }
+            return;
+        }
+        let check = self.checks.get(&self.nodes[node].low).copied();
+        for &from in &on {
+            if let Some(check) = check {
+                self.edge(from, check, kind);
+            }
+            self.edge(from, node, kind);
+        }
+        if let Some(check) = check {
+            self.needs[check].push(Need { kind, on: on.clone() });
+        }
+        self.needs[node].push(Need { kind, on });
+    }
+
+    /// `node` runs before `target`, if the dry run of `target` says it would change something.
+    fn prereq(&mut self, node: usize, target: usize) {
+        let low = self.nodes[target].low;
+        let check = match self.checks.get(&low) {
+            Some(&check) => check,
+            None => {
+                let check = self.add(Node { low, check: true });
+                self.checks.insert(low, check);
+                for (from, kinds) in self.dependencies[target].clone() {
+                    for kind in kinds.into_iter().filter(|kind| *kind != Kind::Prereq) {
+                        self.edge(from, check, kind);
+                    }
+                }
+                let copied = self.needs[target].iter().filter(|need| need.kind != Kind::Prereq).cloned().collect();
+                self.needs[check] = copied;
+                check
+            }
+        };
+        if let Some(&own) = self.checks.get(&self.nodes[node].low) {
+            self.edge(check, own, Kind::Prereq);
+            self.needs[own].push(Need { kind: Kind::Prereq, on: vec![check] });
+        }
+        self.edge(check, node, Kind::Prereq);
+        self.edge(node, target, Kind::Require);
+        self.needs[node].push(Need { kind: Kind::Prereq, on: vec![check] });
+        self.needs[target].push(Need { kind: Kind::Require, on: vec![node] });
+    }
+
+    /// A problem that shows one cycle, if there is one.
+    pub(crate) fn cycle(&self, lows: &[Low], sources: &Sources) -> Option<Diagnostic> {
+        let edges = self.cycle_edges()?;
+        let shown: Vec<String> = edges
+            .iter()
+            .map(|&(from, to, kind)| {
+                let (dependency, dependent) = (&lows[self.nodes[from].low], &lows[self.nodes[to].low]);
+                let made = kind == Kind::Require && !dependent.args.contains_key("require");
+                let kind = if made { "prereq" } else { kind_name(kind) };
+                format!("({}, '{kind}', {})", named(dependent), named(dependency))
+            })
+            .collect();
+        let message = format!("Recursive requisites were found: {}", shown.join(", "));
+        let at = edges.first().map(|&(_, to, _)| lows[self.nodes[to].low].at).unwrap_or_default();
+        Some(sources.error(at, message).with_help("take one of these requisites out"))
+    }
+
+    /// Edges (from, to, kind) of the first cycle a depth-first walk meets.
+    fn cycle_edges(&self) -> Option<Vec<(usize, usize, Kind)>> {
+        let mut done = vec![false; self.nodes.len()];
+        for start in 0..self.nodes.len() {
+            if done[start] {
+                continue;
+            }
+            let mut path: Vec<(usize, usize)> = vec![(start, 0)];
+            let mut on_path = vec![false; self.nodes.len()];
+            on_path[start] = true;
+            while let Some(&mut (node, ref mut next)) = path.last_mut() {
+                let Some((&to, _)) = self.dependents[node].get_index(*next) else {
+                    done[node] = true;
+                    on_path[node] = false;
+                    path.pop();
+                    continue;
+                };
+                *next += 1;
+                if on_path[to] {
+                    let from = path.iter().position(|&(node, _)| node == to)?;
+                    let mut nodes: Vec<usize> = path[from..].iter().map(|&(node, _)| node).collect();
+                    nodes.push(to);
+                    return Some(
+                        nodes
+                            .windows(2)
+                            .map(|pair| {
+                                let kinds = self.dependents[pair[0]].get(&pair[1]);
+                                let kind = kinds.and_then(|kinds| kinds.first()).copied().unwrap_or(Kind::Require);
+                                (pair[0], pair[1], kind)
+                            })
+                            .collect(),
+                    );
+                }
+                if !done[to] {
+                    on_path[to] = true;
+                    path.push((to, 0));
+                }
+            }
+        }
+        None
+    }
+}
+
+fn push<T: PartialEq>(list: &mut Vec<T>, one: T) {
+    if !list.contains(&one) {
+        list.push(one);
+    }
+}
+
+/// A chunk as Salt names it in a cycle.
+fn named(low: &Low) -> String {
+    let mut out = format!("{{'SLS': {}, 'ID': {}", quoted(&low.sls), quoted(&low.id));
+    if low.name.as_str() != Some(low.id.as_str()) {
+        out.push_str(&format!(", 'NAME': {}", python::repr(&low.name)));
+    }
+    out.push('}');
+    out
+}

@@ -1,0 +1,190 @@
+//! The oracle: everything templates may ask, answered or written down as a question.
+//!
+//! Reading a grain or calling an execution function either finds the answer among those given, or records the
+//! question; the pass goes on with nothing and its result is thrown away (architecture, idea A). Every answer that
+//! was used is recorded as well. What the functions do is in `functions`.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::question::Call;
+use proto::{Answer, Answers, Digest, Question};
+use serde_json::{Map, Value as Json};
+
+use super::data;
+use super::files::Files;
+use super::functions;
+use super::options::Options;
+
+/// What is known of a host's grains.
+#[derive(Debug, Clone, Copy)]
+pub enum Grains<'a> {
+    /// These are all; nothing is asked.
+    Complete(&'a Map<String, Json>),
+    /// The roster asserts these; others are asked of the host.
+    Asserted(&'a Map<String, Json>),
+}
+
+impl<'a> Grains<'a> {
+    /// The grains the master vouches for.
+    pub(crate) fn asserted(self) -> &'a Map<String, Json> {
+        match self {
+            Self::Complete(map) | Self::Asserted(map) => map,
+        }
+    }
+}
+
+/// Answers for one host and one pass.
+pub struct Oracle<'a> {
+    pub(crate) minion: &'a str,
+    pub(crate) grains: Grains<'a>,
+    pub(crate) options: &'a Options,
+    pub(crate) files: Files<'a>,
+    /// The compiled pillar; empty while the pillar itself is compiled.
+    pub(crate) pillar: Json,
+    answers: &'a Answers,
+    asked: RefCell<BTreeSet<Question>>,
+    read: RefCell<BTreeMap<Question, Digest>>,
+    depth: RefCell<u32>,
+}
+
+impl<'a> Oracle<'a> {
+    /// An oracle that has been asked nothing.
+    pub(crate) fn new(
+        minion: &'a str,
+        grains: Grains<'a>,
+        answers: &'a Answers,
+        options: &'a Options,
+        files: Files<'a>,
+        pillar: Json,
+    ) -> Self {
+        Self {
+            minion,
+            grains,
+            options,
+            files,
+            pillar,
+            answers,
+            asked: RefCell::new(BTreeSet::new()),
+            read: RefCell::new(BTreeMap::new()),
+            depth: RefCell::new(0),
+        }
+    }
+
+    /// Questions without an answer, and the digests of the answers that were used.
+    pub(crate) fn finish(self) -> (BTreeSet<Question>, BTreeMap<Question, Digest>) {
+        (self.asked.into_inner(), self.read.into_inner())
+    }
+
+    /// Looks a question up; an unknown one is recorded.
+    fn ask(&self, question: Question) -> Option<Answer> {
+        match self.answers.get(&question) {
+            Some(answer) => {
+                self.note(question, answer);
+                Some(answer.clone())
+            }
+            None => {
+                self.asked.borrow_mut().insert(question);
+                None
+            }
+        }
+    }
+
+    fn note(&self, question: Question, answer: &Answer) {
+        let text = serde_json::to_vec(answer).unwrap_or_default();
+        self.read.borrow_mut().insert(question, Digest::of(&text));
+    }
+
+    /// One grain by its key; `None` when the host has none, or is yet to be asked.
+    pub fn grain(&self, key: &str) -> Option<Json> {
+        if let Some(value) = self.grains.asserted().get(key) {
+            return Some(value.clone());
+        }
+        match self.grains {
+            Grains::Complete(_) => return automatic(self.minion, key),
+            Grains::Asserted(_) if key == "id" => return Some(self.minion.into()),
+            Grains::Asserted(_) => {}
+        }
+        let question = Question::Grain(key.to_owned());
+        if !self.answers.contains_key(&question)
+            && let Some(Answer::Json(Json::Object(all))) = self.answers.get(&Question::Grains)
+        {
+            let answer = all.get(key).map_or(Answer::Missing, |value| Answer::Json(value.clone()));
+            self.note(question, &answer);
+            return all.get(key).cloned();
+        }
+        match self.ask(question)? {
+            Answer::Json(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A grain by a path through its value.
+    pub(crate) fn grain_path(&self, path: &str, delimiter: &str) -> Option<Json> {
+        let key = path.split(delimiter).next().unwrap_or_default();
+        let value = self.grain(key)?;
+        data::traverse(&Json::Object(Map::from_iter([(key.to_owned(), value)])), path, delimiter)
+    }
+
+    /// All grains.
+    pub fn grains(&self) -> Map<String, Json> {
+        let mut all = match self.grains {
+            Grains::Complete(_) => Map::new(),
+            Grains::Asserted(_) => match self.ask(Question::Grains) {
+                Some(Answer::Json(Json::Object(all))) => all,
+                _ => Map::new(),
+            },
+        };
+        all.extend(self.grains.asserted().clone());
+        all.entry("id").or_insert_with(|| self.minion.into());
+        all
+    }
+
+    /// Whether templates may call this function.
+    pub fn has_function(&self, name: &str) -> bool {
+        functions::find(name).is_some() || functions::is_hosts(name)
+    }
+
+    /// Calls an execution function: one the master can answer alone, or a question to the host.
+    ///
+    /// # Errors
+    /// The text of the exception Salt would raise.
+    pub fn call(&self, name: &str, args: &[Json], kwargs: &Map<String, Json>) -> Result<Json, String> {
+        let Some(function) = functions::find(name) else { return self.call_host(name, args, kwargs) };
+        if *self.depth.borrow() > 16 {
+            return Err(format!("{name} calls itself too deeply"));
+        }
+        *self.depth.borrow_mut() += 1;
+        let result = function(self, &mut functions::Args::new(name, args, kwargs));
+        *self.depth.borrow_mut() -= 1;
+        result
+    }
+
+    fn call_host(&self, name: &str, args: &[Json], kwargs: &Map<String, Json>) -> Result<Json, String> {
+        if !functions::is_hosts(name) {
+            return Err(format!("'salt.utils.templates.AliasedLoader object' has no attribute '{name}'"));
+        }
+        let call = Call {
+            fun: name.to_owned(),
+            args: args.iter().map(Json::to_string).collect(),
+            kwargs: kwargs.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
+        };
+        match self.ask(Question::Call(call)) {
+            None => Ok(Json::Null),
+            Some(Answer::Json(value)) => Ok(value),
+            Some(Answer::Text(text)) => Ok(text.into()),
+            Some(Answer::Missing) => Err(format!("'{name}' is not available.")),
+            Some(Answer::Failed(why)) => Err(why),
+            Some(_) => Err(format!("{name}: the host gave an answer of another kind")),
+        }
+    }
+}
+
+/// Grains that hold for every host, also when only a file of grains is known.
+fn automatic(minion: &str, key: &str) -> Option<Json> {
+    match key {
+        "id" => Some(minion.into()),
+        "shell" => Some("/bin/sh".into()),
+        _ => None,
+    }
+}
