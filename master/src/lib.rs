@@ -2,6 +2,7 @@
 
 pub mod compile;
 mod document;
+pub mod pillar;
 pub mod roster;
 #[cfg(test)]
 mod scratch;

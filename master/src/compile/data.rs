@@ -7,7 +7,11 @@ use super::yaml::plain_scalar;
 
 /// The value at a path of keys and list indices; over a list of mappings, the first that has the key.
 pub(crate) fn traverse(data: &Json, path: &str, delimiter: &str) -> Option<Json> {
-    let keys = if delimiter.is_empty() { vec![path] } else { path.split(delimiter).collect() };
+    let keys = if delimiter.is_empty() {
+        vec![path]
+    } else {
+        path.split(delimiter).collect()
+    };
     let mut at = data;
     for key in keys {
         at = match at {
@@ -48,7 +52,11 @@ pub(crate) fn update(lower: &mut Map<String, Json>, upper: &Map<String, Json>, l
         match (lower.get_mut(key), value) {
             (Some(Json::Object(below)), Json::Object(above)) => update(below, above, lists),
             (Some(Json::Array(below)), Json::Array(above)) if lists == Lists::Join => {
-                let more: Vec<Json> = above.iter().filter(|item| !below.contains(item)).cloned().collect();
+                let more: Vec<Json> = above
+                    .iter()
+                    .filter(|item| !below.contains(item))
+                    .cloned()
+                    .collect();
                 below.extend(more);
             }
             _ => {
@@ -70,6 +78,25 @@ pub(crate) fn updated(lower: &Json, upper: &Json, lists: Lists) -> Result<Json, 
     }
 }
 
+/// Salt's `list` strategy: values both sides have become a list of the two.
+pub(crate) fn listed(lower: &Json, upper: &Json) -> Result<Json, String> {
+    match (lower, upper) {
+        (Json::Object(below), Json::Object(above)) => {
+            let mut out = below.clone();
+            for (key, value) in above {
+                let both = match out.get(key) {
+                    Some(below @ Json::Object(_)) if value.is_object() => listed(below, value)?,
+                    Some(below) => Json::Array(vec![below.clone(), value.clone()]),
+                    None => value.clone(),
+                };
+                out.insert(key.clone(), both);
+            }
+            Ok(Json::Object(out))
+        }
+        _ => Err("Cannot merge non-dict types".to_owned()),
+    }
+}
+
 /// `filter_by` of grains, match and pillar: the branch whose key, a pattern, fits one of the values.
 pub(crate) fn filter_by(
     table: &Map<String, Json>,
@@ -86,12 +113,17 @@ pub(crate) fn filter_by(
     let mut found: Option<Json> = None;
     for value in &values {
         let text = python::text(value);
-        found = table.iter().find(|(key, _)| python::fnmatch(&text, key)).map(|(_, branch)| branch.clone());
+        found = table
+            .iter()
+            .find(|(key, _)| python::fnmatch(&text, key))
+            .map(|(_, branch)| branch.clone());
         if found.as_ref().is_some_and(|branch| !branch.is_null()) {
             break;
         }
     }
-    let mut found = found.filter(|branch| !branch.is_null()).or_else(|| table.get(default).cloned());
+    let mut found = found
+        .filter(|branch| !branch.is_null())
+        .or_else(|| table.get(default).cloned());
     if let Some(below) = base.and_then(|base| table.get(base)) {
         found = match found.filter(|branch| !branch.is_null()) {
             None => Some(below.clone()),

@@ -29,7 +29,10 @@ pub(crate) struct Own {
 
 impl Reading<'_> {
     fn place(&self, mark: Mark) -> Place {
-        Place { source: self.source, mark }
+        Place {
+            source: self.source,
+            mark,
+        }
     }
 
     fn error(&mut self, mark: Mark, message: String) {
@@ -39,12 +42,18 @@ impl Reading<'_> {
 
     /// Reads a whole document; nothing, and anything Python takes for false, is no states.
     pub(crate) fn document(&mut self, node: Node) -> Own {
-        let mut own = Own { high: High::default(), include: Vec::new() };
+        let mut own = Own {
+            high: High::default(),
+            include: Vec::new(),
+        };
         let entries = match node.value {
             Value::Map(entries) => entries,
             other if is_empty(&other) => return own,
             _ => {
-                self.error(node.at, format!("SLS {} does not render to a dictionary", self.sls));
+                self.error(
+                    node.at,
+                    format!("SLS {} does not render to a dictionary", self.sls),
+                );
                 return own;
             }
         };
@@ -72,25 +81,37 @@ impl Reading<'_> {
                     (item.into_json(), at)
                 }));
             }
-            _ => self.error(body.at, format!("Include Declaration in SLS {} is not formed as a list", self.sls)),
+            _ => self.error(
+                body.at,
+                format!("Include Declaration in SLS {} is not formed as a list", self.sls),
+            ),
         }
     }
 
     fn exclude(&mut self, body: Node, into: &mut Vec<Json>) {
         match body.value {
             Value::List(items) => into.extend(items.into_iter().map(Node::into_json)),
-            _ => self.error(body.at, format!("Exclude Declaration in SLS {} is not formed as a list", self.sls)),
+            _ => self.error(
+                body.at,
+                format!("Exclude Declaration in SLS {} is not formed as a list", self.sls),
+            ),
         }
     }
 
     fn extend(&mut self, body: Node, into: &mut Vec<Extension>) {
         let Value::Map(entries) = body.value else {
-            return self.error(body.at, format!("Extension value in SLS '{}' is not a dictionary", self.sls));
+            return self.error(
+                body.at,
+                format!("Extension value in SLS '{}' is not a dictionary", self.sls),
+            );
         };
         for (key, body) in entries {
             let id = key.value.python_text();
             let Value::Map(modules) = body.value else {
-                self.error(key.at, format!("Extension name '{id}' in SLS '{}' is not a dictionary", self.sls));
+                self.error(
+                    key.at,
+                    format!("Extension name '{id}' in SLS '{}' is not a dictionary", self.sls),
+                );
                 continue;
             };
             let modules = self.modules(modules, None);
@@ -144,7 +165,10 @@ impl Reading<'_> {
                 continue;
             }
             let at = self.place(key.at);
-            let module = Module { at, body: self.body(body) };
+            let module = Module {
+                at,
+                body: self.body(body),
+            };
             let list = matches!(module.body, Body::List(_));
             match name.split_once('.') {
                 Some((short, rest)) if list => {

@@ -31,8 +31,13 @@ pub(crate) fn apply(high: &mut High, lookup: Lookup, sources: &Sources) -> Vec<D
         .map(str::to_owned)
         .collect();
     for extension in std::mem::take(&mut high.extend) {
-        let Some((module, _)) = extension.modules.first() else { continue };
-        let here = high.ids.get(&extension.id).is_some_and(|declared| declared.modules.contains_key(module));
+        let Some((module, _)) = extension.modules.first() else {
+            continue;
+        };
+        let here = high
+            .ids
+            .get(&extension.id)
+            .is_some_and(|declared| declared.modules.contains_key(module));
         let id = if here {
             extension.id.clone()
         } else {
@@ -62,7 +67,9 @@ fn missing(extension: &Extension, high: &High, sources: &Sources) -> Diagnostic 
         "Cannot extend ID '{id}' in '{env}:{sls}'. It is not part of the high state.\nThis is likely due to a missing include statement or an incorrectly typed ID.\nEnsure that a state with an ID of '{id}' is available\nin environment '{env}' and to SLS '{sls}'"
     );
     let near = nearest(id, high.ids.keys().map(String::as_str));
-    sources.error(*at, message).with_help_if(near.map(|near| format!("did you mean `{near}`?")))
+    sources
+        .error(*at, message)
+        .with_help_if(near.map(|near| format!("did you mean `{near}`?")))
 }
 
 /// Ids that `name` stands for with this module: the id itself, else every state one of whose arguments is that text.
@@ -73,11 +80,18 @@ pub(crate) fn find(name: &str, module: &str, high: &High, lookup: Lookup) -> Vec
         return vec![name.to_owned()];
     }
     if module == "sls" {
-        return high.ids.iter().filter(|(_, one)| one.sls == name).map(|(id, _)| id.clone()).collect();
+        return high
+            .ids
+            .iter()
+            .filter(|(_, one)| one.sls == name)
+            .map(|(id, _)| id.clone())
+            .collect();
     }
     let mut found = Vec::new();
     for (id, declared) in &high.ids {
-        let Some(module) = declared.modules.get(module) else { continue };
+        let Some(module) = declared.modules.get(module) else {
+            continue;
+        };
         for arg in module.args() {
             if arg.only().is_some_and(|entry| entry.value.as_str() == Some(name)) {
                 found.push(id.clone());
@@ -102,7 +116,9 @@ fn merge(modules: &mut IndexMap<String, Module>, name: String, by: Module) {
                     done = true;
                 }
                 (ArgKind::Map(new), ArgKind::Map(old)) => {
-                    let (Some(new), Some(old)) = (new.first(), old.first()) else { continue };
+                    let (Some(new), Some(old)) = (new.first(), old.first()) else {
+                        continue;
+                    };
                     if new.key == old.key {
                         done = true;
                         if REQUISITES.contains(&new.key.as_str()) {
@@ -148,5 +164,6 @@ pub(crate) fn exclude(high: &mut High) {
             _ => {}
         }
     }
-    high.ids.retain(|id, declared| !ids.contains(id) && !slses.iter().any(|glob| fnmatch(&declared.sls, glob)));
+    high.ids
+        .retain(|id, declared| !ids.contains(id) && !slses.iter().any(|glob| fnmatch(&declared.sls, glob)));
 }

@@ -57,7 +57,10 @@ impl Layout {
     /// # Errors
     /// A directory that cannot be listed. One that does not exist is empty.
     pub fn of(tree: &dyn Source, roots: &Roots) -> Result<Self, Box<Diagnostic>> {
-        Ok(Self { states: list(tree, &roots.states)?, pillar: list(tree, &roots.pillar)? })
+        Ok(Self {
+            states: list(tree, &roots.states)?,
+            pillar: list(tree, &roots.pillar)?,
+        })
     }
 }
 
@@ -66,10 +69,20 @@ fn list(tree: &dyn Source, roots: &IndexMap<String, Vec<String>>) -> Result<List
     for (env, dirs) in roots {
         let mut files = BTreeMap::new();
         for dir in dirs {
-            let walked = tree.walk(dir).map_err(|error| Diagnostic::error(error.to_string()).in_file(dir.as_str()))?;
+            let walked = tree
+                .walk(dir)
+                .map_err(|error| Diagnostic::error(error.to_string()).in_file(dir.as_str()))?;
             for entry in walked.into_iter().flatten() {
-                let full = if dir.is_empty() { entry.path.clone() } else { format!("{dir}/{}", entry.path) };
-                let found = Entry { full, kind: entry.kind, link: entry.link };
+                let full = if dir.is_empty() {
+                    entry.path.clone()
+                } else {
+                    format!("{dir}/{}", entry.path)
+                };
+                let found = Entry {
+                    full,
+                    kind: entry.kind,
+                    link: entry.link,
+                };
                 files.entry(entry.path).or_insert(found);
             }
         }
@@ -78,7 +91,13 @@ fn list(tree: &dyn Source, roots: &IndexMap<String, Vec<String>>) -> Result<List
             .filter(|(_, entry)| matches!(entry.kind, Kind::File { .. }))
             .filter_map(|(path, _)| sls_name(path))
             .collect();
-        listing.envs.insert(env.clone(), Env { files, names: names.into_iter().collect() });
+        listing.envs.insert(
+            env.clone(),
+            Env {
+                files,
+                names: names.into_iter().collect(),
+            },
+        );
     }
     Ok(listing)
 }
@@ -128,7 +147,12 @@ impl<'a> Files<'a> {
 
     /// Every file and directory below the roots of an environment, by path.
     pub(crate) fn all(&self, env: &str) -> impl Iterator<Item = (&'a str, &'a Entry)> {
-        self.listing.envs.get(env).into_iter().flat_map(|env| &env.files).map(|(path, entry)| (path.as_str(), entry))
+        self.listing
+            .envs
+            .get(env)
+            .into_iter()
+            .flat_map(|env| &env.files)
+            .map(|(path, entry)| (path.as_str(), entry))
     }
 
     /// What lies at a path below the roots.
@@ -140,11 +164,19 @@ impl<'a> Files<'a> {
     pub(crate) fn sls(&self, env: &str, name: &str) -> Option<SlsFile> {
         let stem = name.replace('.', "/");
         let files = &self.listing.envs.get(env)?.files;
-        [(format!("{stem}.sls"), false), (format!("{stem}/init.sls"), true)].into_iter().find_map(|(path, init)| {
-            let entry = files.get(&path).filter(|entry| matches!(entry.kind, Kind::File { .. }))?;
-            let init = init || path.ends_with("/init.sls");
-            Some(SlsFile { full: entry.full.clone(), path, init })
-        })
+        [(format!("{stem}.sls"), false), (format!("{stem}/init.sls"), true)]
+            .into_iter()
+            .find_map(|(path, init)| {
+                let entry = files
+                    .get(&path)
+                    .filter(|entry| matches!(entry.kind, Kind::File { .. }))?;
+                let init = init || path.ends_with("/init.sls");
+                Some(SlsFile {
+                    full: entry.full.clone(),
+                    path,
+                    init,
+                })
+            })
     }
 
     /// The bytes of a file; `None` when there is no file.
@@ -153,7 +185,11 @@ impl<'a> Files<'a> {
     /// What the tree says, as text.
     pub(crate) fn read(&self, env: &str, path: &str) -> Result<Option<Arc<[u8]>>, String> {
         match self.entry(env, path) {
-            Some(Entry { full, kind: Kind::File { .. }, .. }) => self.tree.read(full).map_err(|error| error.to_string()),
+            Some(Entry {
+                full,
+                kind: Kind::File { .. },
+                ..
+            }) => self.tree.read(full).map_err(|error| error.to_string()),
             _ => Ok(None),
         }
     }
@@ -163,7 +199,9 @@ impl<'a> Files<'a> {
     /// # Errors
     /// As [`Files::read`], and bytes that are no UTF-8.
     pub(crate) fn text(&self, env: &str, path: &str) -> Result<Option<Arc<str>>, String> {
-        let Some(bytes) = self.read(env, path)? else { return Ok(None) };
+        let Some(bytes) = self.read(env, path)? else {
+            return Ok(None);
+        };
         match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(Some(text.into())),
             Err(_) => Err(format!("{path} is not UTF-8 text")),

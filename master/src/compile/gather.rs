@@ -93,8 +93,16 @@ impl<'a> Gather<'a> {
 
     fn expand(&self, env: &str, wanted: &str) -> Vec<String> {
         let names = self.reader.names(env);
-        let found: Vec<String> = names.iter().filter(|name| fnmatch(name, wanted)).cloned().collect();
-        if found.is_empty() { vec![wanted.to_owned()] } else { found }
+        let found: Vec<String> = names
+            .iter()
+            .filter(|name| fnmatch(name, wanted))
+            .cloned()
+            .collect();
+        if found.is_empty() {
+            vec![wanted.to_owned()]
+        } else {
+            found
+        }
     }
 
     /// One sls with everything it includes; `None` when there is no such file.
@@ -142,8 +150,9 @@ impl<'a> Gather<'a> {
         };
         let any_env = in_env == "_xenv";
         if !any_env && !self.reader.has_env(in_env) {
-            let message =
-                format!("Nonexistent saltenv '{in_env}' found in include of '{name}' within SLS '{env}:{sls}'");
+            let message = format!(
+                "Nonexistent saltenv '{in_env}' found in include of '{name}' within SLS '{env}:{sls}'"
+            );
             return self.error(at, message);
         }
         let Some(name) = absolute(name, sls, init) else {
@@ -154,7 +163,11 @@ impl<'a> Gather<'a> {
         };
         let has = |reader: &dyn Sls, env: &str| reader.names(env).iter().any(|one| fnmatch(one, &name));
         let envs: Vec<String> = if any_env {
-            self.matched.iter().filter(|env| has(self.reader, env)).cloned().collect()
+            self.matched
+                .iter()
+                .filter(|env| has(self.reader, env))
+                .cloned()
+                .collect()
         } else if self.matched.iter().any(|one| one == in_env) || has(self.reader, in_env) {
             vec![in_env.to_owned()]
         } else {
@@ -164,7 +177,11 @@ impl<'a> Gather<'a> {
             [one] => one.clone(),
             many if many.iter().any(|one| one == env) => env.to_owned(),
             [] => {
-                let looked = if any_env { self.matched.join(", ") } else { in_env.to_owned() };
+                let looked = if any_env {
+                    self.matched.join(", ")
+                } else {
+                    in_env.to_owned()
+                };
                 let message = format!(
                     "Unknown include: Specified SLS {in_env}: {name} is not available on the salt master in saltenv(s): {looked} "
                 );
@@ -198,7 +215,13 @@ impl<'a> Gather<'a> {
     }
 
     fn bad_include(&mut self, entry: &Json, sls: &str, at: Place) {
-        self.error(at, format!("Include Declaration in SLS {sls} is not formed as a list: {}", python::repr(entry)));
+        self.error(
+            at,
+            format!(
+                "Include Declaration in SLS {sls} is not formed as a list: {}",
+                python::repr(entry)
+            ),
+        );
     }
 
     fn error(&mut self, at: Place, message: String) {
@@ -217,8 +240,14 @@ impl<'a> Gather<'a> {
                     before.env, before.sls, declared.env, declared.sls
                 );
                 let first = self.reader.sources().error(before.at, "");
-                let help = first.place().map(|place| format!("it is already declared at {place}"));
-                let problem = self.reader.sources().error(declared.at, message).with_help_if(help);
+                let help = first
+                    .place()
+                    .map(|place| format!("it is already declared at {place}"));
+                let problem = self
+                    .reader
+                    .sources()
+                    .error(declared.at, message)
+                    .with_help_if(help);
                 self.problems.push(problem);
             }
             into.ids.insert(id, declared);
@@ -230,8 +259,13 @@ impl<'a> Gather<'a> {
         for declared in high.ids.values_mut() {
             for module in declared.modules.values_mut() {
                 let at = module.at;
-                let Body::List(args) = &mut module.body else { continue };
-                if args.iter().any(|arg| arg.first().is_some_and(|entry| entry.key == "order")) {
+                let Body::List(args) = &mut module.body else {
+                    continue;
+                };
+                if args
+                    .iter()
+                    .any(|arg| arg.first().is_some_and(|entry| entry.key == "order"))
+                {
                     continue;
                 }
                 args.push(Arg::made(at, "order", self.order.into()));

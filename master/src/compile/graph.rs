@@ -34,7 +34,10 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
     if kind == Kind::Listen {
         return "listen";
     }
-    KINDS.iter().find(|(_, one)| *one == kind).map_or("require", |(name, _)| name)
+    KINDS
+        .iter()
+        .find(|(_, one)| *one == kind)
+        .map_or("require", |(name, _)| name)
 }
 
 /// A chunk's place in the graph. A chunk that is the target of a `prereq` has two: one for its dry run.
@@ -82,7 +85,10 @@ impl Graph {
                     graph.nodes[node].low = index;
                     node
                 }
-                None => graph.add(Node { low: index, check: false }),
+                None => graph.add(Node {
+                    low: index,
+                    check: false,
+                }),
             };
             graph.by_tag.insert(tag, node);
             let name = low.name_text();
@@ -92,7 +98,13 @@ impl Graph {
                 ("id", low.id.as_str()),
                 ("id", name.as_str()),
             ] {
-                push(graph.by_name.entry((module.to_owned(), text.to_owned())).or_default(), node);
+                push(
+                    graph
+                        .by_name
+                        .entry((module.to_owned(), text.to_owned()))
+                        .or_default(),
+                    node,
+                );
             }
             for sls in std::iter::once(&low.sls).chain(&low.included_from) {
                 push(graph.by_sls.entry(sls.clone()).or_default(), node);
@@ -122,7 +134,9 @@ impl Graph {
     /// Resolves the requisites of one chunk; stops at the first that cannot be.
     pub(crate) fn require(&mut self, lows: &[Low], index: usize, disabled: &[String]) -> Result<(), String> {
         let low = &lows[index];
-        let Some(&node) = self.by_tag.get(&low.tag()) else { return Ok(()) };
+        let Some(&node) = self.by_tag.get(&low.tag()) else {
+            return Ok(());
+        };
         for (name, kind) in KINDS {
             if disabled.iter().any(|one| one == name) {
                 continue;
@@ -218,19 +232,32 @@ impl Graph {
                         self.edge(from, check, kind);
                     }
                 }
-                let copied = self.needs[target].iter().filter(|need| need.kind != Kind::Prereq).cloned().collect();
+                let copied = self.needs[target]
+                    .iter()
+                    .filter(|need| need.kind != Kind::Prereq)
+                    .cloned()
+                    .collect();
                 self.needs[check] = copied;
                 check
             }
         };
         if let Some(&own) = self.checks.get(&self.nodes[node].low) {
             self.edge(check, own, Kind::Prereq);
-            self.needs[own].push(Need { kind: Kind::Prereq, on: vec![check] });
+            self.needs[own].push(Need {
+                kind: Kind::Prereq,
+                on: vec![check],
+            });
         }
         self.edge(check, node, Kind::Prereq);
         self.edge(node, target, Kind::Require);
-        self.needs[node].push(Need { kind: Kind::Prereq, on: vec![check] });
-        self.needs[target].push(Need { kind: Kind::Require, on: vec![node] });
+        self.needs[node].push(Need {
+            kind: Kind::Prereq,
+            on: vec![check],
+        });
+        self.needs[target].push(Need {
+            kind: Kind::Require,
+            on: vec![node],
+        });
     }
 
     /// A problem that shows one cycle, if there is one.
@@ -246,8 +273,15 @@ impl Graph {
             })
             .collect();
         let message = format!("Recursive requisites were found: {}", shown.join(", "));
-        let at = edges.first().map(|&(_, to, _)| lows[self.nodes[to].low].at).unwrap_or_default();
-        Some(sources.error(at, message).with_help("take one of these requisites out"))
+        let at = edges
+            .first()
+            .map(|&(_, to, _)| lows[self.nodes[to].low].at)
+            .unwrap_or_default();
+        Some(
+            sources
+                .error(at, message)
+                .with_help("take one of these requisites out"),
+        )
     }
 
     /// Edges (from, to, kind) of the first cycle a depth-first walk meets.
@@ -277,7 +311,10 @@ impl Graph {
                             .windows(2)
                             .map(|pair| {
                                 let kinds = self.dependents[pair[0]].get(&pair[1]);
-                                let kind = kinds.and_then(|kinds| kinds.first()).copied().unwrap_or(Kind::Require);
+                                let kind = kinds
+                                    .and_then(|kinds| kinds.first())
+                                    .copied()
+                                    .unwrap_or(Kind::Require);
                                 (pair[0], pair[1], kind)
                             })
                             .collect(),

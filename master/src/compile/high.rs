@@ -106,12 +106,22 @@ pub(crate) const REQUISITES: [&str; 12] = [
 impl Arg {
     /// One argument made by the compiler.
     pub(crate) fn made(at: Place, key: &str, value: Json) -> Self {
-        Self { at, what: ArgKind::Map(vec![Entry { key: key.to_owned(), value, at }]) }
+        Self {
+            at,
+            what: ArgKind::Map(vec![Entry {
+                key: key.to_owned(),
+                value,
+                at,
+            }]),
+        }
     }
 
     /// A function name.
     pub(crate) fn fun(at: Place, name: &str) -> Self {
-        Self { at, what: ArgKind::Fun(name.to_owned()) }
+        Self {
+            at,
+            what: ArgKind::Fun(name.to_owned()),
+        }
     }
 
     /// The first argument of this entry: Salt looks no further in many places.
@@ -142,7 +152,10 @@ impl Arg {
 impl Module {
     /// A body of entries.
     pub(crate) fn list(at: Place, args: Vec<Arg>) -> Self {
-        Self { at, body: Body::List(args) }
+        Self {
+            at,
+            body: Body::List(args),
+        }
     }
 
     /// The entries, none if it is no list.
@@ -168,7 +181,10 @@ impl Module {
                     .map(|arg| match &arg.what {
                         ArgKind::Fun(name) => Json::String(name.clone()),
                         ArgKind::Map(entries) => Json::Object(
-                            entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect(),
+                            entries
+                                .iter()
+                                .map(|entry| (entry.key.clone(), entry.value.clone()))
+                                .collect(),
                         ),
                         ArgKind::Odd => Json::Null,
                     })
@@ -191,7 +207,10 @@ impl High {
             body.insert("__sls__".to_owned(), declared.sls.clone().into());
             body.insert("__env__".to_owned(), declared.env.clone().into());
             if !declared.included_from.is_empty() {
-                body.insert("__sls_included_from__".to_owned(), declared.included_from.clone().into());
+                body.insert(
+                    "__sls_included_from__".to_owned(),
+                    declared.included_from.clone().into(),
+                );
             }
             all.insert(id.clone(), Json::Object(body));
         }

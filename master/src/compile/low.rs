@@ -45,7 +45,13 @@ impl Low {
 
     /// Salt's tag: `state_|-id_|-name_|-fun`.
     pub fn tag(&self) -> String {
-        format!("{}_|-{}_|-{}_|-{}", self.state, self.id, self.name_text(), self.fun)
+        format!(
+            "{}_|-{}_|-{}_|-{}",
+            self.state,
+            self.id,
+            self.name_text(),
+            self.fun
+        )
     }
 
     /// The chunk as Salt prints it.
@@ -56,7 +62,10 @@ impl Low {
         out.insert("__sls__".to_owned(), self.sls.clone().into());
         out.insert("__env__".to_owned(), self.env.clone().into());
         if !self.included_from.is_empty() {
-            out.insert("__sls_included_from__".to_owned(), self.included_from.clone().into());
+            out.insert(
+                "__sls_included_from__".to_owned(),
+                self.included_from.clone().into(),
+            );
         }
         out.insert("__id__".to_owned(), self.id.clone().into());
         out.extend(self.args.iter().map(|(key, value)| (key.clone(), value.clone())));

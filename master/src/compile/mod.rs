@@ -1,4 +1,327 @@
-//! The compiler: from a tree, a pillar and answers to catalogs.
+//! The compiler: from a tree, a pillar and answers to ordered chunks.
+//!
+//! Everything here is pure: no files, processes, network, clocks or threads. What has to be known of a host is a
+//! question; a pass that had to ask is thrown away and run again with the answers.
+//!
+//! `gather` (with `render`, `declare`) makes high data, `extend` and `requisite` change it, `verify` checks it,
+//! `order` (with `low`, `graph`) makes chunks in order, `lower` the catalog.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+use proto::{Answers, Digest, Question};
+use serde_json::{Map, Value as Json};
+
+pub(crate) mod data;
+mod declare;
 pub mod diagnostic;
+mod extend;
+mod files;
+mod functions;
+mod gather;
+mod graph;
+mod high;
+mod low;
+mod matching;
+mod options;
+pub(crate) mod oracle;
+mod order;
+pub(crate) mod place;
+pub(crate) mod python;
+pub(crate) mod render;
+mod requisite;
+pub(crate) mod sources;
+mod template;
+pub(crate) mod top;
+mod verify;
 pub mod yaml;
+
+pub use files::{Layout, Roots};
+pub use high::High;
+pub use low::Low;
+pub use options::Options;
+pub use oracle::{Grains, Oracle};
+pub use order::Ordered;
+
+use crate::pillar::{self, Pillar};
+use crate::tree::Source;
+use diagnostic::Diagnostic;
+use files::Files;
+use gather::Gather;
+use render::Renderer;
+use top::{Strategy, Tops};
+
+/// What is to be compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// What the top file says.
+    Highstate,
+    /// These sls names.
+    Sls(Vec<String>),
+}
+
+/// Everything a compilation depends on besides the tree.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The host's name.
+    pub minion: &'a str,
+    /// Its grains.
+    pub grains: Grains<'a>,
+    /// What the host has answered so far.
+    pub answers: &'a Answers,
+    /// Pillar given on the command line.
+    pub pillar: Option<&'a Map<String, Json>>,
+    /// Salt's options.
+    pub options: &'a Options,
+    /// What to compile.
+    pub what: &'a What,
+    /// Further exclusions, as `exclude` takes them.
+    pub exclude: &'a [String],
+}
+
+/// Why there is no result.
+#[derive(Debug)]
+pub enum Stop {
+    /// The host has to be asked first.
+    Ask(BTreeSet<Question>),
+    /// The tree is refused; all its problems.
+    Broken(Vec<Diagnostic>),
+}
+
+/// A result with what it depended on.
+#[derive(Debug)]
+pub struct Made<T> {
+    /// The result.
+    pub value: T,
+    /// The questions whose answers were used.
+    pub reads: BTreeMap<Question, Digest>,
+    /// Things worth knowing.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// The tree as one host sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Tree<'a> {
+    /// The files.
+    pub source: &'a dyn Source,
+    /// Their names.
+    pub layout: &'a Layout,
+}
+
+/// Compiles the pillar of a host; problems are in it, not in the way.
+///
+/// # Errors
+/// [`Stop::Ask`] alone.
+pub fn pillar(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<Pillar>, Stop> {
+    let files = Files::new(tree.source, &tree.layout.pillar);
+    let empty = Json::Object(Map::new());
+    let oracle = Oracle::new(
+        input.minion,
+        input.grains,
+        input.answers,
+        input.options,
+        files,
+        empty,
+    );
+    let mut value = pillar::compile(&oracle, input.pillar);
+    let warnings = std::mem::take(&mut value.warnings);
+    finish(oracle, value, warnings)
+}
+
+/// Sls names by environment that the top file means for a host, as Salt's `state.show_top`.
+///
+/// # Errors
+/// [`Stop`]
+pub fn top(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<IndexMap<String, Vec<String>>>, Stop> {
+    with_pillar(tree, input, |renderer| {
+        let (matches, problems) = matched(renderer, &What::Highstate);
+        if problems.is_empty() {
+            Ok(matches)
+        } else {
+            Err(problems)
+        }
+    })
+}
+
+/// High data after `extend`, `_in` requisites and `exclude`, as Salt's `state.show_highstate`.
+///
+/// # Errors
+/// [`Stop`]
+pub fn high(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<High>, Stop> {
+    with_pillar(tree, input, |renderer| {
+        let (high, problems) = high_data(renderer, input);
+        if problems.is_empty() {
+            Ok(high)
+        } else {
+            Err(problems)
+        }
+    })
+}
+
+/// Chunks in the order in which they run, as Salt's `state.show_lowstate`.
+///
+/// # Errors
+/// [`Stop`]
+pub fn low(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<Ordered>, Stop> {
+    with_pillar(tree, input, |renderer| ordered(renderer, input))
+}
+
+/// Chunks of the named sls files as Salt's `state.show_low_sls` prints them: without `extend`, `_in` requisites and
+/// `exclude`.
+///
+/// # Errors
+/// [`Stop`]
+pub fn low_sls(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<Ordered>, Stop> {
+    with_pillar(tree, input, |renderer| {
+        let (matches, mut problems) = matched(renderer, input.what);
+        let auto = input.options.flag("state_auto_order", true);
+        let (high, found) = Gather::new(renderer, auto).all(&matches);
+        problems.extend(found);
+        problems.extend(verify::verify(&high, &renderer.sources));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        order_of(&high, input, renderer)
+    })
+}
+
+/// Runs a pass over the state tree with the compiled pillar.
+fn with_pillar<T>(
+    tree: Tree<'_>,
+    input: &Input<'_>,
+    pass: impl FnOnce(&mut Renderer<'_, '_>) -> Result<T, Vec<Diagnostic>>,
+) -> Result<Made<T>, Stop> {
+    let Made {
+        value: pillar,
+        reads: first,
+        mut warnings,
+    } = pillar(tree, input)?;
+    if !pillar.problems.is_empty() {
+        let headline = Diagnostic::error("Pillar failed to render with the following messages:");
+        return Err(Stop::Broken(
+            std::iter::once(headline).chain(pillar.problems).collect(),
+        ));
+    }
+    let files = Files::new(tree.source, &tree.layout.states);
+    let oracle = Oracle::new(
+        input.minion,
+        input.grains,
+        input.answers,
+        input.options,
+        files,
+        pillar.data,
+    );
+    let mut renderer = Renderer::new(&oracle);
+    let result = pass(&mut renderer);
+    warnings.append(&mut renderer.warnings);
+    drop(renderer);
+    let (asked, mut reads) = oracle.finish();
+    if !asked.is_empty() {
+        return Err(Stop::Ask(asked));
+    }
+    reads.extend(first);
+    match result {
+        Ok(value) => Ok(Made {
+            value,
+            reads,
+            warnings,
+        }),
+        Err(problems) => Err(Stop::Broken(problems)),
+    }
+}
+
+fn finish<T>(oracle: Oracle<'_>, value: T, warnings: Vec<Diagnostic>) -> Result<Made<T>, Stop> {
+    let (asked, reads) = oracle.finish();
+    if asked.is_empty() {
+        Ok(Made {
+            value,
+            reads,
+            warnings,
+        })
+    } else {
+        Err(Stop::Ask(asked))
+    }
+}
+
+/// Names by environment that are wanted.
+fn matched(renderer: &mut Renderer<'_, '_>, what: &What) -> (IndexMap<String, Vec<String>>, Vec<Diagnostic>) {
+    let options = renderer.oracle.options;
+    let env = options.text("saltenv");
+    if let What::Sls(names) = what {
+        let env = env.unwrap_or("base").to_owned();
+        return (IndexMap::from([(env, names.clone())]), Vec::new());
+    }
+    let strategy = match options.text("top_file_merging_strategy") {
+        Some("same") => Strategy::Same,
+        Some("merge_all") => Strategy::All,
+        _ => Strategy::Merge,
+    };
+    let file = options
+        .text("state_top")
+        .unwrap_or("top.sls")
+        .trim_start_matches("salt://")
+        .to_owned();
+    let only = env.map(str::to_owned);
+    let mut tops = Tops {
+        renderer,
+        file,
+        only,
+        shorthand: false,
+        problems: Vec::new(),
+    };
+    let top = tops.read(strategy);
+    let matches = tops.matches(&top);
+    (matches, tops.problems)
+}
+
+fn high_data(renderer: &mut Renderer<'_, '_>, input: &Input<'_>) -> (High, Vec<Diagnostic>) {
+    let (matches, mut problems) = matched(renderer, input.what);
+    let auto = input.options.flag("state_auto_order", true);
+    let (mut high, found) = Gather::new(renderer, auto).all(&matches);
+    problems.extend(found);
+    high.exclude
+        .extend(input.exclude.iter().map(|sls| Json::String(sls.clone())));
+    problems.extend(extend::apply(&mut high, extend::Lookup::Id, &renderer.sources));
+    problems.extend(verify::verify(&high, &renderer.sources));
+    let disabled = input.options.texts("disabled_requisites");
+    problems.extend(requisite::requisite_in(&mut high, &disabled, &renderer.sources));
+    extend::exclude(&mut high);
+    (high, problems)
+}
+
+fn ordered(renderer: &mut Renderer<'_, '_>, input: &Input<'_>) -> Result<Ordered, Vec<Diagnostic>> {
+    let (high, problems) = high_data(renderer, input);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    order_of(&high, input, renderer)
+}
+
+fn order_of(high: &High, input: &Input<'_>, renderer: &Renderer<'_, '_>) -> Result<Ordered, Vec<Diagnostic>> {
+    let disabled = input.options.texts("disabled_requisites");
+    let rules = order::Rules {
+        disabled: &disabled,
+        has_watch: &has_watch,
+    };
+    order::order(high, &rules, &renderer.sources)
+}
+
+/// State modules with a `mod_watch`: those of the registry that say so, and Salt's others.
+fn has_watch(module: &str) -> bool {
+    const SALTS: [&str; 10] = [
+        "cmd",
+        "docker_container",
+        "etcd",
+        "module",
+        "mount",
+        "pkg",
+        "service",
+        "supervisord",
+        "test",
+        "tomcat",
+    ];
+    SALTS.contains(&module)
+        || states::STATES
+            .iter()
+            .any(|state| state.spec().state == module && state.spec().watch)
+}

@@ -25,7 +25,10 @@ impl Options {
 
     /// A text; anything else counts as not given.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.salt.get(name).and_then(Json::as_str).filter(|text| !text.is_empty())
+        self.salt
+            .get(name)
+            .and_then(Json::as_str)
+            .filter(|text| !text.is_empty())
     }
 
     /// A list of texts, or one text.
@@ -39,6 +42,10 @@ impl Options {
 
     /// What `pillar_merge_lists` does to lists.
     pub(crate) fn pillar_lists(&self) -> Lists {
-        if self.flag("pillar_merge_lists", false) { Lists::Join } else { Lists::Replace }
+        if self.flag("pillar_merge_lists", false) {
+            Lists::Join
+        } else {
+            Lists::Replace
+        }
     }
 }

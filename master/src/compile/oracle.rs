@@ -109,7 +109,9 @@ impl<'a> Oracle<'a> {
         if !self.answers.contains_key(&question)
             && let Some(Answer::Json(Json::Object(all))) = self.answers.get(&Question::Grains)
         {
-            let answer = all.get(key).map_or(Answer::Missing, |value| Answer::Json(value.clone()));
+            let answer = all
+                .get(key)
+                .map_or(Answer::Missing, |value| Answer::Json(value.clone()));
             self.note(question, &answer);
             return all.get(key).cloned();
         }
@@ -123,7 +125,11 @@ impl<'a> Oracle<'a> {
     pub(crate) fn grain_path(&self, path: &str, delimiter: &str) -> Option<Json> {
         let key = path.split(delimiter).next().unwrap_or_default();
         let value = self.grain(key)?;
-        data::traverse(&Json::Object(Map::from_iter([(key.to_owned(), value)])), path, delimiter)
+        data::traverse(
+            &Json::Object(Map::from_iter([(key.to_owned(), value)])),
+            path,
+            delimiter,
+        )
     }
 
     /// All grains.
@@ -150,7 +156,9 @@ impl<'a> Oracle<'a> {
     /// # Errors
     /// The text of the exception Salt would raise.
     pub fn call(&self, name: &str, args: &[Json], kwargs: &Map<String, Json>) -> Result<Json, String> {
-        let Some(function) = functions::find(name) else { return self.call_host(name, args, kwargs) };
+        let Some(function) = functions::find(name) else {
+            return self.call_host(name, args, kwargs);
+        };
         if *self.depth.borrow() > 16 {
             return Err(format!("{name} calls itself too deeply"));
         }
@@ -162,12 +170,17 @@ impl<'a> Oracle<'a> {
 
     fn call_host(&self, name: &str, args: &[Json], kwargs: &Map<String, Json>) -> Result<Json, String> {
         if !functions::is_hosts(name) {
-            return Err(format!("'salt.utils.templates.AliasedLoader object' has no attribute '{name}'"));
+            return Err(format!(
+                "'salt.utils.templates.AliasedLoader object' has no attribute '{name}'"
+            ));
         }
         let call = Call {
             fun: name.to_owned(),
             args: args.iter().map(Json::to_string).collect(),
-            kwargs: kwargs.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
+            kwargs: kwargs
+                .iter()
+                .map(|(key, value)| (key.clone(), value.to_string()))
+                .collect(),
         };
         match self.ask(Question::Call(call)) {
             None => Ok(Json::Null),
@@ -186,5 +199,32 @@ fn automatic(minion: &str, key: &str) -> Option<Json> {
         "id" => Some(minion.into()),
         "shell" => Some("/bin/sh".into()),
         _ => None,
+    }
+}
+
+impl Oracle<'_> {
+    /// The configuration as `opts` and `config.get` see it.
+    pub fn options_json(&self) -> Json {
+        let mut all = Map::new();
+        all.insert("id".to_owned(), self.minion.into());
+        all.insert("saltenv".to_owned(), Json::Null);
+        all.insert("pillarenv".to_owned(), Json::Null);
+        all.insert("file_client".to_owned(), "local".into());
+        all.insert("test".to_owned(), false.into());
+        all.extend(self.options.salt.clone());
+        Json::Object(all)
+    }
+
+    /// A value as text, for `slsutil.serialize`.
+    pub(crate) fn serialize(
+        &self,
+        kind: &str,
+        value: &Json,
+        _: &Map<String, Json>,
+    ) -> Result<String, String> {
+        match kind {
+            "json" | "yaml" => Ok(value.to_string()),
+            _ => Err(format!("serializer {kind} is not known")),
+        }
     }
 }

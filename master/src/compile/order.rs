@@ -88,7 +88,12 @@ pub(crate) fn order(high: &High, rules: &Rules<'_>, sources: &Sources) -> Result
 impl Ordered {
     /// The chunks as Salt's `state.show_lowstate` prints them.
     pub fn to_json(&self) -> Json {
-        Json::Array(self.steps.iter().map(|step| self.lows[step.low].to_json()).collect())
+        Json::Array(
+            self.steps
+                .iter()
+                .map(|step| self.lows[step.low].to_json())
+                .collect(),
+        )
     }
 }
 
@@ -98,7 +103,9 @@ fn reconcile_watch(low: &mut Low, rules: &Rules<'_>) {
         if !low.args.contains_key(watch) || (rules.has_watch)(&low.state) {
             continue;
         }
-        let Some(Json::Array(watched)) = low.args.shift_remove(watch) else { continue };
+        let Some(Json::Array(watched)) = low.args.shift_remove(watch) else {
+            continue;
+        };
         if let Json::Array(list) = low.args.entry(require).or_insert_with(|| Json::Array(Vec::new())) {
             list.extend(watched);
         }
@@ -107,10 +114,19 @@ fn reconcile_watch(low: &mut Low, rules: &Rules<'_>) {
 
 fn unresolved(lows: &[Low], index: usize, message: String, sources: &Sources) -> Diagnostic {
     let low = &lows[index];
-    let kind = message.split_once('[').and_then(|(_, rest)| rest.split_once(':')).map_or("", |(kind, _)| kind);
-    let named = message.split_once("(").and_then(|(_, rest)| rest.split_once(')')).map_or("", |(inner, _)| inner);
+    let kind = message
+        .split_once('[')
+        .and_then(|(_, rest)| rest.split_once(':'))
+        .map_or("", |(kind, _)| kind);
+    let named = message
+        .split_once("(")
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .map_or("", |(inner, _)| inner);
     let wanted = named.split_once(": ").map_or(named, |(_, name)| name);
-    let help = did_you_mean(wanted, lows.iter().map(|low| low.id.as_str()).filter(|id| *id != wanted));
+    let help = did_you_mean(
+        wanted,
+        lows.iter().map(|low| low.id.as_str()).filter(|id| *id != wanted),
+    );
     let at = low.places.get(kind).copied().unwrap_or(low.at);
     sources.error(at, message).with_help_if(help)
 }
@@ -219,7 +235,12 @@ fn ready(lows: &mut [Low], graph: &Graph, node: usize, cap: f64) -> Ready {
     }
     let low = &lows[index];
     let label = format!("{}{}{}", low.state, low.name_text(), low.fun);
-    Ready { effective: order.min(least), own: order, label, node }
+    Ready {
+        effective: order.min(least),
+        own: order,
+        label,
+        node,
+    }
 }
 
 fn weight(kind: Kind) -> u8 {

@@ -40,7 +40,11 @@ pub(crate) struct Sources {
 impl Sources {
     /// Adds a text read from `file`; `lines` says where lines come from if it was a template.
     pub(crate) fn add(&mut self, file: &str, written: Arc<str>, lines: Option<Box<dyn Lines>>) -> u32 {
-        self.texts.push(Text { file: file.to_owned(), written, lines });
+        self.texts.push(Text {
+            file: file.to_owned(),
+            written,
+            lines,
+        });
         u32::try_from(self.texts.len()).unwrap_or(0)
     }
 
@@ -52,21 +56,34 @@ impl Sources {
     /// The same problem, at a place.
     pub(crate) fn locate(&self, problem: Diagnostic, place: Place) -> Diagnostic {
         let index = usize::try_from(place.source).unwrap_or(0);
-        let Some(text) = index.checked_sub(1).and_then(|index| self.texts.get(index)) else { return problem };
+        let Some(text) = index.checked_sub(1).and_then(|index| self.texts.get(index)) else {
+            return problem;
+        };
         let Mark { line, column } = place.mark;
         if line == 0 {
             return problem.in_file(&text.file);
         }
-        match text.lines.as_ref().and_then(|lines| Some((lines.origin(line)?, lines))) {
+        match text
+            .lines
+            .as_ref()
+            .and_then(|lines| Some((lines.origin(line)?, lines)))
+        {
             Some(((file, line), lines)) => {
-                let excerpt = if file == text.file { Some(text.written.clone()) } else { lines.text(&file) };
+                let excerpt = if file == text.file {
+                    Some(text.written.clone())
+                } else {
+                    lines.text(&file)
+                };
                 let problem = problem.in_file(file).at(line, column);
                 match excerpt {
                     Some(excerpt) => problem.with_source(&excerpt),
                     None => problem,
                 }
             }
-            None => problem.in_file(&text.file).at(line, column).with_source(&text.written),
+            None => problem
+                .in_file(&text.file)
+                .at(line, column)
+                .with_source(&text.written),
         }
     }
 }

@@ -23,8 +23,10 @@ pub(crate) fn repr(value: &Json) -> String {
         Json::String(text) => quoted(text),
         Json::Array(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
         Json::Object(entries) => {
-            let entries: Vec<String> =
-                entries.iter().map(|(key, value)| format!("{}: {}", quoted(key), repr(value))).collect();
+            let entries: Vec<String> = entries
+                .iter()
+                .map(|(key, value)| format!("{}: {}", quoted(key), repr(value)))
+                .collect();
             format!("{{{}}}", entries.join(", "))
         }
     }

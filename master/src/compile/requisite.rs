@@ -10,15 +10,31 @@ use super::extend::{self, Lookup};
 use super::high::{Arg, Entry, Extension, High, Module};
 use super::place::{Place, Sources};
 
-const FORMS: [&str; 7] = ["require_in", "watch_in", "onfail_in", "onchanges_in", "use", "use_in", "prereq_in"];
+const FORMS: [&str; 7] = [
+    "require_in",
+    "watch_in",
+    "onfail_in",
+    "onchanges_in",
+    "use",
+    "use_in",
+    "prereq_in",
+];
 /// What `use` never copies, besides [`FORMS`], `name` and `names`.
 const NEVER_USED: [&str; 6] = ["require", "watch", "prereq", "onfail", "onfail_stop", "onchanges"];
 
 /// Applies all `_in` forms and `use`.
 pub(crate) fn requisite_in(high: &mut High, disabled: &[String], sources: &Sources) -> Vec<Diagnostic> {
-    let mut collect = Collect { high, disabled, sources, extend: IndexMap::new(), problems: Vec::new() };
+    let mut collect = Collect {
+        high,
+        disabled,
+        sources,
+        extend: IndexMap::new(),
+        problems: Vec::new(),
+    };
     collect.all();
-    let Collect { extend, mut problems, .. } = collect;
+    let Collect {
+        extend, mut problems, ..
+    } = collect;
     high.extend = extend.into_iter().map(|(id, draft)| draft.finish(id)).collect();
     problems.extend(extend::apply(high, Lookup::IdAndModule, sources));
     problems
@@ -42,9 +58,23 @@ struct Draft {
 
 impl Draft {
     fn finish(self, id: String) -> Extension {
-        let Self { sls, env, at, modules } = self;
-        let modules = modules.into_iter().map(|(name, args)| (name, Module::list(at, args))).collect();
-        Extension { id, sls, env, at, modules }
+        let Self {
+            sls,
+            env,
+            at,
+            modules,
+        } = self;
+        let modules = modules
+            .into_iter()
+            .map(|(name, args)| (name, Module::list(at, args)))
+            .collect();
+        Extension {
+            id,
+            sls,
+            env,
+            at,
+            modules,
+        }
     }
 }
 
@@ -61,7 +91,12 @@ impl<'a> Collect<'a> {
         let high = self.high;
         for (id, declared) in &high.ids {
             for (module, body) in &declared.modules {
-                let here = Here { id, module, sls: &declared.sls, env: &declared.env };
+                let here = Here {
+                    id,
+                    module,
+                    sls: &declared.sls,
+                    env: &declared.env,
+                };
                 for arg in body.args() {
                     let Some(entry) = arg.first() else { continue };
                     let form = entry.key.as_str();
@@ -85,7 +120,9 @@ impl<'a> Collect<'a> {
                 // Salt keeps earlier targets of the list while it walks on, so they are named several times.
                 let mut targets: Vec<(Json, String)> = Vec::new();
                 for item in items {
-                    let Some((module, name)) = self.reference(item) else { continue };
+                    let Some((module, name)) = self.reference(item) else {
+                        continue;
+                    };
                     if module == "sls" {
                         targets = self.of_sls(&name);
                     } else {
@@ -108,17 +145,23 @@ impl<'a> Collect<'a> {
     /// Module and id of a reference; a bare text is an id or a `name`.
     fn reference(&self, item: &Json) -> Option<(String, Json)> {
         match item {
-            Json::Object(map) => map.iter().next().map(|(module, name)| (module.clone(), name.clone())),
+            Json::Object(map) => map
+                .iter()
+                .next()
+                .map(|(module, name)| (module.clone(), name.clone())),
             Json::String(text) => {
                 if let Some(declared) = self.high.ids.get(text) {
-                    return declared.modules.first().map(|(module, _)| (module.clone(), item.clone()));
+                    return declared
+                        .modules
+                        .first()
+                        .map(|(module, _)| (module.clone(), item.clone()));
                 }
                 self.high.ids.iter().find_map(|(id, declared)| {
                     let named = |module: &Module| {
                         module.args().iter().any(|arg| match &arg.what {
-                            super::high::ArgKind::Map(entries) => {
-                                entries.iter().any(|entry| entry.key == "name" && entry.value == *item)
-                            }
+                            super::high::ArgKind::Map(entries) => entries
+                                .iter()
+                                .any(|entry| entry.key == "name" && entry.value == *item),
                             _ => false,
                         })
                     };
@@ -134,14 +177,21 @@ impl<'a> Collect<'a> {
         let mut found = Vec::new();
         for (id, declared) in &self.high.ids {
             if sls.as_str() == Some(declared.sls.as_str()) {
-                found.extend(declared.modules.keys().map(|module| (Json::String(id.clone()), module.clone())));
+                found.extend(
+                    declared
+                        .modules
+                        .keys()
+                        .map(|module| (Json::String(id.clone()), module.clone())),
+                );
             }
         }
         found
     }
 
     fn undotted(&mut self, here: &Here<'_>, entry: &Entry, module: &str, name: &Json) -> String {
-        let Some((short, _)) = module.split_once('.') else { return module.to_owned() };
+        let Some((short, _)) = module.split_once('.') else {
+            return module.to_owned();
+        };
         let kind = entry.key.split('_').next().unwrap_or_default();
         let message = format!(
             "Invalid requisite in {kind}: {module} for {}, in SLS '{}'. Requisites must not contain dots, did you mean '{short}'?",
@@ -214,10 +264,17 @@ impl<'a> Collect<'a> {
     /// Arguments of one state that another lacks.
     fn borrowed(&self, from: (&str, &str), to: (&str, &str)) -> Vec<Arg> {
         let args = |(id, module): (&str, &str)| {
-            self.high.ids.get(id).and_then(|declared| declared.modules.get(module)).map(Module::args)
+            self.high
+                .ids
+                .get(id)
+                .and_then(|declared| declared.modules.get(module))
+                .map(Module::args)
         };
-        let has: Vec<&str> =
-            args(to).unwrap_or_default().iter().filter_map(|arg| Some(arg.only()?.key.as_str())).collect();
+        let has: Vec<&str> = args(to)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|arg| Some(arg.only()?.key.as_str()))
+            .collect();
         let wanted = |arg: &&Arg| {
             arg.only().is_some_and(|entry| {
                 let key = entry.key.as_str();
@@ -228,6 +285,11 @@ impl<'a> Collect<'a> {
                     && key != "names"
             })
         };
-        args(from).unwrap_or_default().iter().filter(wanted).cloned().collect()
+        args(from)
+            .unwrap_or_default()
+            .iter()
+            .filter(wanted)
+            .cloned()
+            .collect()
     }
 }

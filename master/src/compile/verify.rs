@@ -16,10 +16,19 @@ pub(crate) fn verify(high: &High, sources: &Sources) -> Vec<Diagnostic> {
                 "ID '{id}' in SLS '{}' is not formed as a string, but is type {kind}. It may need to be quoted.",
                 declared.sls
             );
-            problems.push(sources.error(declared.at, message).with_help(format!("write '{id}' in quotes")));
+            problems.push(
+                sources
+                    .error(declared.at, message)
+                    .with_help(format!("write '{id}' in quotes")),
+            );
         }
         for (name, module) in &declared.modules {
-            let mut check = Check { id, sls: &declared.sls, sources, problems: &mut problems };
+            let mut check = Check {
+                id,
+                sls: &declared.sls,
+                sources,
+                problems: &mut problems,
+            };
             check.module(name, module, declared);
         }
     }
@@ -81,7 +90,8 @@ impl Check<'_> {
         let Some(first) = entries.first() else { return };
         let Self { id, sls, .. } = *self;
         if first.key == "names" && !first.value.is_array() {
-            let message = format!("The 'names' argument in state '{id}' in SLS '{sls}' needs to be formed as a list");
+            let message =
+                format!("The 'names' argument in state '{id}' in SLS '{sls}' needs to be formed as a list");
             self.problems.push(self.sources.error(first.at, message));
         }
         if !REQUISITES.contains(&first.key.as_str()) {
@@ -94,8 +104,10 @@ impl Check<'_> {
                 }
             }
             _ => {
-                let message =
-                    format!("The {} statement in state '{id}' in SLS '{sls}' needs to be formed as a list", first.key);
+                let message = format!(
+                    "The {} statement in state '{id}' in SLS '{sls}' needs to be formed as a list",
+                    first.key
+                );
                 self.problems.push(self.sources.error(first.at, message));
             }
         }
@@ -111,7 +123,10 @@ impl Check<'_> {
             Json::String(text) => &json!({ "id": text }),
             other => other,
         };
-        let only = reference.as_object().filter(|map| map.len() == 1).and_then(|map| map.iter().next());
+        let only = reference
+            .as_object()
+            .filter(|map| map.len() == 1)
+            .and_then(|map| map.iter().next());
         let Some((key, value)) = only else {
             let message = format!(
                 "Requisite declaration {} in state {id} in SLS {sls} is not formed as a single key dictionary",
@@ -126,8 +141,10 @@ impl Check<'_> {
             self.problems.push(self.sources.error(requisite.at, message));
         }
         if value.is_array() || value.is_object() {
-            let message =
-                format!("Illegal requisite \"{}\" in SLS \"{sls}\", please check your syntax.\n", python::text(value));
+            let message = format!(
+                "Illegal requisite \"{}\" in SLS \"{sls}\", please check your syntax.\n",
+                python::text(value)
+            );
             self.problems.push(self.sources.error(requisite.at, message));
         }
     }

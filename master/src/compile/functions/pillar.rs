@@ -1,0 +1,121 @@
+//! `pillar.*`: the compiled pillar.
+
+use serde_json::{Map, Value as Json};
+
+use super::{Args, Function};
+use crate::compile::data::{self, Lists};
+use crate::compile::oracle::Oracle;
+
+pub(super) const FUNCTIONS: &[(&str, Function)] = &[
+    ("get", get),
+    ("fetch", get),
+    ("items", items),
+    ("data", items),
+    ("raw", raw),
+    ("item", item),
+    ("keys", keys),
+    ("ls", ls),
+    ("filter_by", filter_by),
+];
+
+fn get(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+    let key = args.text("key")?;
+    let given = args.next("default");
+    let merge = args.flag("merge", false);
+    let lists = match args.next("merge_nested_lists") {
+        None | Some(Json::Null) => oracle.options.pillar_lists(),
+        Some(value) if crate::compile::python::truth(&value) => Lists::Join,
+        Some(_) => Lists::Replace,
+    };
+    let delimiter = args.text_or("delimiter", ":");
+    let found = data::traverse(&oracle.pillar, &key, &delimiter);
+    if merge {
+        match (&given, &found) {
+            (Some(default @ Json::Object(_)), Some(Json::Object(_)) | None) => {
+                let found = found.unwrap_or_else(|| Json::Object(Map::new()));
+                return data::updated(default, &found, lists);
+            }
+            (Some(Json::Array(default)), Some(Json::Array(_)) | None) => {
+                let mut out = default.clone();
+                let found = found.as_ref().and_then(Json::as_array).into_iter().flatten();
+                out.extend(found.filter(|item| !default.contains(item)).cloned());
+                return Ok(Json::Array(out));
+            }
+            _ => {}
+        }
+    }
+    match found {
+        Some(value) => Ok(value),
+        None if given.is_none() && oracle.options.flag("pillar_raise_on_missing", false) => {
+            Err(format!("Pillar key not found: {key}"))
+        }
+        None => Ok(given.unwrap_or_else(|| Json::String(String::new()))),
+    }
+}
+
+fn items(oracle: &Oracle<'_>, _: &mut Args) -> Result<Json, String> {
+    Ok(oracle.pillar.clone())
+}
+
+fn raw(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+    Ok(match args.next("key") {
+        Some(Json::String(key)) => oracle
+            .pillar
+            .get(&key)
+            .cloned()
+            .unwrap_or_else(|| Json::Object(Map::new())),
+        _ => oracle.pillar.clone(),
+    })
+}
+
+fn item(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+    let keys = args.rest();
+    let mut named = args.rest_named();
+    let default = named
+        .shift_remove("default")
+        .unwrap_or_else(|| Json::String(String::new()));
+    let delimiter = named
+        .get("delimiter")
+        .and_then(Json::as_str)
+        .unwrap_or(":")
+        .to_owned();
+    let mut out = Map::new();
+    for key in keys {
+        let key = crate::compile::python::text(&key);
+        let value = data::traverse(&oracle.pillar, &key, &delimiter).unwrap_or_else(|| default.clone());
+        out.insert(key, value);
+    }
+    Ok(Json::Object(out))
+}
+
+fn keys(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+    let key = args.text("key")?;
+    let delimiter = args.text_or("delimiter", ":");
+    match data::traverse(&oracle.pillar, &key, &delimiter) {
+        Some(Json::Object(map)) => Ok(map.keys().map(|key| Json::String(key.clone())).collect()),
+        Some(_) => Err(format!("Pillar value in key {key} is not a dict")),
+        None => Err(format!("Pillar key not found: {key}")),
+    }
+}
+
+fn ls(oracle: &Oracle<'_>, _: &mut Args) -> Result<Json, String> {
+    Ok(oracle
+        .pillar
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(|key| Json::String(key.clone()))
+        .collect())
+}
+
+fn filter_by(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+    let table = super::mapping(args.required("lookup_dict")?, "lookup_dict")?;
+    let pillar = args.text("pillar")?;
+    let merge = args.next("merge");
+    let default = args.text_or("default", "default");
+    let base = args
+        .next("base")
+        .and_then(|base| base.as_str().map(str::to_owned));
+    let value = data::traverse(&oracle.pillar, &pillar, ":");
+    data::filter_by(&table, value, merge.as_ref(), &default, base.as_deref())
+}

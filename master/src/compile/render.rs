@@ -1,0 +1,285 @@
+//! From a file of the tree to a document: the `#!` pipeline of renderers (salt-semantics section 4).
+//!
+//! Templates are rendered by `jinja`; this file chooses the stages, sets the variables every sls has, and keeps the
+//! line map so that problems of the document are shown in the user's own file.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use super::diagnostic::Diagnostic;
+use super::gather::{Page, Sls};
+use super::oracle::Oracle;
+use super::place::{Lines, Place, Sources};
+use super::template::{self, Template};
+use super::yaml::{self, Mark, Node, Value};
+
+/// Renders the sls files of one host.
+pub(crate) struct Renderer<'a, 'o> {
+    pub(crate) oracle: &'o Oracle<'a>,
+    pub(crate) sources: Sources,
+    /// Things worth knowing that are no errors.
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// Which file, and as what.
+pub(crate) struct Subject<'s> {
+    pub(crate) env: &'s str,
+    /// Path below the file root.
+    pub(crate) path: &'s str,
+    /// Path in the tree.
+    pub(crate) full: &'s str,
+    /// The sls name; empty for a top file.
+    pub(crate) sls: &'s str,
+    /// How messages begin: `Rendering SLS 'base:a' failed`.
+    pub(crate) failed: String,
+    /// Further variables.
+    pub(crate) vars: Map<String, Json>,
+}
+
+/// A stage of the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Jinja,
+    Yaml,
+    Json,
+    /// Leaves the text as it is.
+    Same,
+}
+
+impl Sls for Renderer<'_, '_> {
+    fn has_env(&self, env: &str) -> bool {
+        self.oracle.files.has_env(env)
+    }
+
+    fn names(&self, env: &str) -> &[String] {
+        self.oracle.files.names(env)
+    }
+
+    fn page(&mut self, env: &str, sls: &str) -> Result<Option<Page>, Vec<Diagnostic>> {
+        let Some(file) = self.oracle.files.sls(env, sls) else {
+            return Ok(None);
+        };
+        let failed = format!("Rendering SLS '{env}:{sls}' failed");
+        let subject = Subject {
+            env,
+            path: &file.path,
+            full: &file.full,
+            sls,
+            failed,
+            vars: Map::new(),
+        };
+        let (node, source) = self.document(&subject).map_err(|problem| vec![*problem])?;
+        Ok(Some(Page {
+            node,
+            source,
+            init: file.init,
+        }))
+    }
+
+    fn sources(&self) -> &Sources {
+        &self.sources
+    }
+}
+
+impl<'a, 'o> Renderer<'a, 'o> {
+    pub(crate) fn new(oracle: &'o Oracle<'a>) -> Self {
+        Self {
+            oracle,
+            sources: Sources::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Renders a file to a document; also returns the number of its text in the sources.
+    pub(crate) fn document(&mut self, subject: &Subject<'_>) -> Result<(Node, u32), Box<Diagnostic>> {
+        let failed = &subject.failed;
+        let text = match self.oracle.files.text(subject.env, subject.path) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                return Err(Box::new(
+                    Diagnostic::error(format!("{failed}: there is no file")).in_file(subject.full),
+                ));
+            }
+            Err(error) => {
+                return Err(Box::new(
+                    Diagnostic::error(format!("{failed}: {error}")).in_file(subject.full),
+                ));
+            }
+        };
+        let stages = self.stages(&text, subject);
+        let Some(stages) = stages else {
+            return Ok((
+                Node {
+                    value: Value::Null,
+                    at: Mark::default(),
+                },
+                self.sources.add(subject.full, text, None),
+            ));
+        };
+        let mut current: Arc<str> = text.clone();
+        let mut lines: Option<Box<dyn Lines>> = None;
+        let mut node = None;
+        for stage in stages {
+            match stage {
+                Stage::Jinja => {
+                    let template = Template {
+                        name: subject.path,
+                        full: subject.full,
+                        text: &current,
+                        env: subject.env,
+                        vars: variables(subject),
+                        sls: !subject.sls.is_empty(),
+                    };
+                    let rendered = template::render(self.oracle, &template).map_err(|error| {
+                        let message = format!("{failed}: {}", error.message);
+                        Box::new(error.diagnostic(message))
+                    })?;
+                    current = rendered.text.into();
+                    lines = Some(rendered.lines);
+                }
+                Stage::Same => {}
+                Stage::Yaml => {
+                    let source = self.sources.add(subject.full, text.clone(), lines.take());
+                    let parsed = yaml::load(&current).map_err(|error| {
+                        let place = Place {
+                            source,
+                            mark: error.at,
+                        };
+                        Box::new(self.sources.error(place, format!("{failed}: {}", error.message)))
+                    })?;
+                    node = Some((parsed, source));
+                }
+                Stage::Json => {
+                    let source = self.sources.add(subject.full, text.clone(), lines.take());
+                    let parsed = json(&current).map_err(|(message, mark)| {
+                        Box::new(
+                            self.sources
+                                .error(Place { source, mark }, format!("{failed}: {message}")),
+                        )
+                    })?;
+                    node = Some((parsed, source));
+                }
+            }
+        }
+        Ok(node.unwrap_or_else(|| {
+            let value = if current.trim().is_empty() {
+                Value::Null
+            } else {
+                Value::Text(current.to_string())
+            };
+            (
+                Node {
+                    value,
+                    at: Mark { line: 1, column: 1 },
+                },
+                self.sources.add(subject.full, text, lines),
+            )
+        }))
+    }
+
+    /// The stages a file asks for; `None` when it names a renderer there is none of, which makes it empty.
+    fn stages(&mut self, text: &str, subject: &Subject<'_>) -> Option<Vec<Stage>> {
+        let first = text.lines().next().unwrap_or_default();
+        let asked = first.strip_prefix("#!").filter(|rest| !rest.starts_with('/'));
+        let default = self.oracle.options.text("renderer").unwrap_or("jinja|yaml");
+        let mut stages = Vec::new();
+        for part in asked.unwrap_or(default).split('|') {
+            let name = part.split_whitespace().next().unwrap_or_default();
+            stages.push(match name {
+                "jinja" => Stage::Jinja,
+                "yaml" | "yamlex" => Stage::Yaml,
+                "json" | "json5" => Stage::Json,
+                "gpg" | "text" => Stage::Same,
+                _ => {
+                    let message = format!("renderer `{name}` is not known, so this file is taken as empty");
+                    let problem = Diagnostic::warning(message)
+                        .in_file(subject.full)
+                        .at(1, 1)
+                        .with_source(text);
+                    self.warnings.push(problem);
+                    return None;
+                }
+            });
+        }
+        Some(stages)
+    }
+}
+
+fn json(text: &str) -> Result<Node, (String, Mark)> {
+    let text = if text.starts_with("#!") {
+        text.split_once('\n').map_or("", |(_, rest)| rest)
+    } else {
+        text
+    };
+    let at = Mark { line: 1, column: 1 };
+    if text.trim().is_empty() {
+        return Ok(Node {
+            value: Value::Null,
+            at,
+        });
+    }
+    let value: Json = serde_json::from_str(text).map_err(|error| {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        (
+            error.to_string(),
+            Mark {
+                line: number(error.line()),
+                column: number(error.column()),
+            },
+        )
+    })?;
+    Ok(from_json(value, at))
+}
+
+/// A document without places of its own.
+pub(crate) fn from_json(value: Json, at: Mark) -> Node {
+    let value = match value {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(value),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(value), _) => Value::Int(value.into()),
+            (None, Some(value)) => Value::Float(value),
+            (None, None) => Value::Null,
+        },
+        Json::String(text) => Value::Text(text),
+        Json::Array(items) => Value::List(items.into_iter().map(|item| from_json(item, at)).collect()),
+        Json::Object(map) => Value::Map(
+            map.into_iter()
+                .map(|(key, value)| {
+                    (
+                        Node {
+                            value: Value::Text(key),
+                            at,
+                        },
+                        from_json(value, at),
+                    )
+                })
+                .collect(),
+        ),
+    };
+    Node { value, at }
+}
+
+/// The variables that tell a template where it is.
+pub(crate) fn variables(subject: &Subject<'_>) -> Map<String, Json> {
+    let mut vars = subject.vars.clone();
+    let dir = subject.path.rsplit_once('/').map_or("", |(dir, _)| dir);
+    let mut set = |key: &str, value: String| {
+        vars.insert(key.to_owned(), Json::String(value));
+    };
+    set("saltenv", subject.env.to_owned());
+    if subject.sls.is_empty() {
+        return vars;
+    }
+    set("sls", subject.sls.to_owned());
+    set("tplfile", subject.path.to_owned());
+    set("tplpath", subject.full.to_owned());
+    set("tpldir", if dir.is_empty() { "." } else { dir }.to_owned());
+    set("tpldot", dir.replace('/', "."));
+    set("slspath", dir.to_owned());
+    set("slsdotpath", dir.replace('/', "."));
+    set("slscolonpath", dir.replace('/', ":"));
+    set("sls_path", dir.replace('/', "_"));
+    vars
+}
