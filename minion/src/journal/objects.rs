@@ -33,6 +33,11 @@ impl Objects {
         })
     }
 
+    /// The directory it lies in.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where the object of that digest lies, or would.
     pub fn path(&self, digest: &Digest) -> PathBuf {
         let hex = digest.hex();
