@@ -74,6 +74,11 @@ impl ChildPipe {
         })
     }
 
+    /// What comes in on stderr, as it is.
+    pub(super) fn stderr(&self) -> Arc<Mutex<Vec<u8>>> {
+        Arc::clone(&self.kept)
+    }
+
     fn stderr_ended(&mut self, cx: &mut Context<'_>) -> bool {
         if let Stderr::Open(reading) = &mut self.stderr {
             self.stderr = match reading.take() {

@@ -8,14 +8,14 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::process::{Child, Command};
 
 use super::bootstrap::{self, Agent, Exec};
 use super::child::{ChildPipe, Moved};
 use super::endpoint::Endpoint;
-use super::error::{ConnectError, Phase};
+use super::error::{ConnectError, Phase, tame};
 use super::{BoxFuture, Link, Pipe, Session, Traffic, Transport};
 
 /// The transport over the `ssh` program.
@@ -31,6 +31,7 @@ impl Transport for OpenSsh {
             Ok(Session::new(ProgramLink {
                 endpoint: endpoint.clone(),
                 moved: Arc::default(),
+                said: Mutex::default(),
             }))
         })
     }
@@ -39,6 +40,8 @@ impl Transport for OpenSsh {
 struct ProgramLink {
     endpoint: Endpoint,
     moved: Arc<Moved>,
+    /// Stderr of the newest child.
+    said: Mutex<Arc<Mutex<Vec<u8>>>>,
 }
 
 impl Link for ProgramLink {
@@ -51,8 +54,10 @@ impl Link for ProgramLink {
             let started = bootstrap::start(self, &self.endpoint, agent, early).await;
             started.map_err(|error| match error {
                 // ssh's own failures look to the bootstrap like a shell without a word.
-                ConnectError::NoShell { text, .. } | ConnectError::NoSudo { text, .. } => {
-                    explain(&self.endpoint, text)
+                ConnectError::NoShell { .. } | ConnectError::NoSudo { .. } => {
+                    let said = Arc::clone(&self.said.lock().unwrap_or_else(PoisonError::into_inner));
+                    let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+                    explain(&self.endpoint, &String::from_utf8_lossy(&said)).unwrap_or(error)
                 }
                 error => error,
             })
@@ -73,15 +78,16 @@ impl Exec for ProgramLink {
                 host: self.endpoint.id.clone(),
                 text: format!("cannot start the ssh program: {source}"),
             })?;
-            let pipe: Box<dyn Pipe> =
-                Box::new(ChildPipe::new(child, Arc::clone(&self.moved)).map_err(|source| {
-                    let address = self.endpoint.address();
-                    ConnectError::Unreachable {
-                        host: self.endpoint.id.clone(),
-                        address,
-                        source,
-                    }
-                })?);
+            let pipe = ChildPipe::new(child, Arc::clone(&self.moved)).map_err(|source| {
+                let (host, address) = (self.endpoint.id.clone(), self.endpoint.address());
+                ConnectError::Unreachable {
+                    host,
+                    address,
+                    source,
+                }
+            })?;
+            *self.said.lock().unwrap_or_else(PoisonError::into_inner) = pipe.stderr();
+            let pipe: Box<dyn Pipe> = Box::new(pipe);
             Ok(pipe)
         })
     }
@@ -173,82 +179,87 @@ fn chain(jump: &Endpoint) -> String {
     }
 }
 
-/// What the text on ssh's stderr means.
-fn explain(endpoint: &Endpoint, text: String) -> ConnectError {
+/// Parts of ssh's messages about a host it cannot connect to.
+const NETWORK: [&str; 6] = [
+    "Could not resolve hostname",
+    "Connection refused",
+    "Connection reset",
+    "Connection closed",
+    "No route to host",
+    "Network is unreachable",
+];
+
+/// What the text on ssh's stderr means; `None` when ssh itself had nothing to say.
+fn explain(endpoint: &Endpoint, text: &str) -> Option<ConnectError> {
     let (host, name) = (
         endpoint.id.clone(),
         super::ssh::lookup_name(&endpoint.host, endpoint.port),
     );
     let has = |part: &str| text.contains(part);
+    // A host that prints the same text can get itself refused, no more.
     let after = |part: &str| {
-        text.split_once(part)
-            .and_then(|(_, rest)| rest.split_whitespace().next())
-            .map(str::to_owned)
+        let word = text.split_once(part)?.1.split_whitespace().next()?;
+        Some(tame(word.trim_end_matches('.').as_bytes()))
     };
-    if has("REVOKED HOST KEY") || has("is marked as revoked") {
-        return ConnectError::RevokedHostKey {
+    let place = || {
+        let line = text.lines().find(|line| line.starts_with("Offending"));
+        let place = line.and_then(|line| line.split_whitespace().last());
+        place.map_or_else(|| "known_hosts".to_owned(), |place| tame(place.as_bytes()))
+    };
+    if has("REVOKED HOST KEY") || has("marked as revoked") {
+        return Some(ConnectError::RevokedHostKey {
             host,
-            fingerprint: "its key".into(),
-            place: "known_hosts".into(),
-        };
+            fingerprint: "shown".into(),
+            place: place(),
+        });
     }
     if has("REMOTE HOST IDENTIFICATION HAS CHANGED") {
-        let got = after("sent by the remote host is").unwrap_or_else(|| "another key".into());
-        let place = after("key in ").unwrap_or_else(|| "known_hosts".into());
-        let got = got.trim_end_matches('.').to_owned();
-        return ConnectError::ChangedHostKey {
+        let got = after("sent by the remote host is").unwrap_or_else(|| "a key".into());
+        let expected = "another key".into();
+        return Some(ConnectError::ChangedHostKey {
             host,
             name,
-            expected: "another key".into(),
+            expected,
             got,
-            place,
-        };
+            place: place(),
+        });
     }
     if has("Host key verification failed") {
-        let algorithm = after("No ").unwrap_or_default();
-        return ConnectError::UnknownHostKey {
+        let algorithm = after("No ").unwrap_or_else(|| "unnamed".into());
+        return Some(ConnectError::UnknownHostKey {
             host,
             name,
             fingerprint: "a key".into(),
             algorithm,
-        };
+        });
     }
     if let Some((_, rest)) = text.split_once("Permission denied (") {
-        let accepted = rest.split(')').next().unwrap_or_default().to_owned();
+        let accepted = tame(rest.split(')').next().unwrap_or_default().as_bytes());
         let tried = vec!["what the ssh program found".to_owned()];
-        return ConnectError::AuthFailed {
+        return Some(ConnectError::AuthFailed {
             host,
             user: endpoint.user.clone(),
             tried,
             accepted,
-        };
+        });
     }
     if has("timed out") {
-        return ConnectError::Timeout {
+        return Some(ConnectError::Timeout {
             host,
             phase: Phase::Tcp,
             after: endpoint.connect_timeout,
-        };
+        });
     }
-    let network = [
-        "Could not resolve hostname",
-        "Connection refused",
-        "No route to host",
-        "Connection reset",
-        "Connection closed",
-        "Network is unreachable",
-    ];
-    if network.iter().any(|part| has(part)) {
-        return ConnectError::Unreachable {
+    let source = io::Error::other(tame(text.as_bytes()));
+    let address = endpoint.address();
+    NETWORK
+        .iter()
+        .any(|part| has(part))
+        .then_some(ConnectError::Unreachable {
             host,
-            address: endpoint.address(),
-            source: io::Error::other(text),
-        };
-    }
-    if endpoint.sudo && has("sudo") {
-        return ConnectError::NoSudo { host, text };
-    }
-    ConnectError::NoShell { host, text }
+            address,
+            source,
+        })
 }
 
 #[cfg(test)]
@@ -314,7 +325,7 @@ mod tests {
                 "UnknownHostKey",
             ),
             (
-                "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! Offending ED25519 key in /k:3 Host key verification failed.",
+                "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!\nAdd correct host key in /k to get rid of this message.\nOffending ED25519 key in /k:3\nHost key verification failed.",
                 "ChangedHostKey",
             ),
             ("root@web1: Permission denied (publickey,password).", "AuthFailed"),
@@ -330,11 +341,11 @@ mod tests {
                 "ssh: Could not resolve hostname web1: Name or service not known",
                 "Unreachable",
             ),
-            ("This account is currently not available.", "NoShell"),
+            ("sudo: a password is required", "None"),
         ];
         for (text, want) in cases {
-            let got = format!("{:?}", explain(&endpoint, text.to_owned()));
-            assert!(got.starts_with(want), "{text}: {got}");
+            let got = format!("{:?}", explain(&endpoint, text));
+            assert!(got.trim_start_matches("Some(").starts_with(want), "{text}: {got}");
         }
     }
 }

@@ -44,7 +44,7 @@ fn script(dir: &str, sha256: &str, marker: &str, absent: Absent) -> String {
         "go(){{ printf \"%s ok\\n\" $M;cd /;exec $A serve --dir $D;}};"
     ));
     say(format_args!(
-        "no(){{ printf \"%s fail %s\\n\" $M \"$1\";exit 1;}};"
+        "no(){{ rm -f $P/.$M;printf \"%s fail %s\\n\" $M \"$1\";exit 1;}};"
     ));
     say(format_args!(
         "if [ -f $A ]&&[ -x $A ]&&[ -O $A ]&&[ -O $P ];then go;fi;"

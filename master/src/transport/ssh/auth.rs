@@ -14,6 +14,10 @@ use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
+use russh::keys::signature::Signer as _;
+use russh::keys::ssh_encoding::Encode as _;
+use russh::keys::ssh_key::Signature;
+use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use tokio::net::UnixStream;
 
@@ -336,18 +340,24 @@ impl Door<'_> {
     }
 
     async fn show_key(&mut self, key: &Key) -> Result<bool, ConnectError> {
-        let user = &self.endpoint.user;
         if let Some(certificate) = key
             .certificate
             .as_ref()
             .filter(|_| self.open(MethodKind::PublicKey))
         {
             let what = format!("certificate {:?} of {}", certificate.key_id(), key.path.display());
+            let Ok(hash) = self.hash(key.key.public_key()).await? else {
+                self.tried
+                    .push(format!("{what}: the host takes RSA with SHA-1 only"));
+                return Ok(false);
+            };
+            let mut signer = Own(Arc::clone(&key.key));
+            let user = &self.endpoint.user;
             let result = self
                 .handle
-                .authenticate_openssh_cert(user, Arc::clone(&key.key), certificate.clone())
+                .authenticate_certificate_with(user, certificate.clone(), hash, &mut signer)
                 .await;
-            let result = result.map_err(|error| self.lost(&error))?;
+            let result = result.map_err(|error| broken(self.endpoint, &error.to_string()))?;
             if self.outcome(what, result) {
                 return Ok(true);
             }
@@ -366,7 +376,10 @@ impl Door<'_> {
             return Ok(false);
         };
         let signer = PrivateKeyWithHashAlg::new(Arc::clone(&key.key), hash);
-        let result = self.handle.authenticate_publickey(user, signer).await;
+        let result = self
+            .handle
+            .authenticate_publickey(&self.endpoint.user, signer)
+            .await;
         let result = result.map_err(|error| self.lost(&error))?;
         Ok(self.outcome(what, result))
     }
@@ -455,4 +468,41 @@ impl Door<'_> {
         }
         Ok(matches!(reply, KeyboardInteractiveAuthResponse::Success))
     }
+}
+
+/// Signs for a certificate with the key itself. The library's own way asks for SHA-1 with RSA keys.
+struct Own(Arc<PrivateKey>);
+
+/// A signature that could not be made or sent.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot sign")]
+struct Unsigned;
+
+impl From<russh::SendError> for Unsigned {
+    fn from(_: russh::SendError) -> Self {
+        Self
+    }
+}
+
+impl russh::Signer for Own {
+    type Error = Unsigned;
+
+    async fn auth_sign(
+        &mut self,
+        _: &AgentIdentity,
+        hash: Option<HashAlg>,
+        data: Vec<u8>,
+    ) -> Result<Vec<u8>, Unsigned> {
+        sign(&self.0, hash, data).map_err(|_| Unsigned)
+    }
+}
+
+/// Appends the signature of `data` to it.
+fn sign(key: &PrivateKey, hash: Option<HashAlg>, mut data: Vec<u8>) -> russh::keys::ssh_key::Result<Vec<u8>> {
+    let signature: Signature = match key.key_data() {
+        KeypairData::Rsa(pair) => (pair, hash).try_sign(&data)?,
+        pair => pair.try_sign(&data)?,
+    };
+    signature.encode_prefixed(&mut data)?;
+    Ok(data)
 }
