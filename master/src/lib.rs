@@ -8,5 +8,6 @@ pub mod roster;
 mod scratch;
 pub mod settings;
 pub mod store;
+pub mod target;
 pub mod transport;
 pub mod tree;
