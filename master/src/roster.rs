@@ -17,6 +17,7 @@ use thiserror::Error;
 use crate::compile::diagnostic::{Diagnostic, Severity, did_you_mean};
 use crate::compile::yaml::{Mark, Node, Value};
 use crate::document::Document;
+use crate::transport::Via;
 use crate::tree::location::{expand, normal};
 
 mod password;
@@ -57,6 +58,8 @@ pub struct Entry {
     pub jump: Option<String>,
     /// The limit for connecting.
     pub timeout: Option<Duration>,
+    /// Which client reaches it (`transport: ssh`, ours, or `transport: openssh`, the system's program).
+    pub via: Via,
     /// Grains the master asserts; they may select pillar (requirement C3).
     pub grains: Map<String, Json>,
 }
@@ -154,6 +157,7 @@ impl Entry {
             sudo: false,
             jump: None,
             timeout: None,
+            via: Via::Ssh,
             grains: Map::new(),
         }
     }
@@ -262,6 +266,18 @@ fn mapping(document: &mut Document<'_>, name: &str, value: &Node, base: &Path, h
         .take("timeout")
         .and_then(|node| document.number(node, "timeout", 1, 86_400));
     entry.timeout = seconds.map(Duration::from_secs);
+    if let Some(node) = fields.take("transport") {
+        match document.text(node, "transport").as_deref() {
+            Some("ssh") => entry.via = Via::Ssh,
+            Some("openssh") => entry.via = Via::OpenSsh,
+            Some(other) => document.report(
+                node.at,
+                format!("`{other}` is not a transport"),
+                Some("`ssh` is built in, `openssh` is the system's program".to_owned()),
+            ),
+            None => {}
+        }
+    }
     if let Some(node) = fields.take("minion_opts") {
         let mut options = document.fields(node, "minion_opts");
         if let Some(grains) = options

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use super::error::ConnectError;
-use super::secret::Secret;
+use crate::roster::Password;
 
 /// Which transport reaches the host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,9 +37,9 @@ pub struct Endpoint {
     /// A user certificate elsewhere than beside its key.
     pub certificate: Option<PathBuf>,
     /// Password, tried last.
-    pub password: Option<Secret>,
+    pub password: Option<Password>,
     /// Passphrase of encrypted key files.
-    pub passphrase: Option<Secret>,
+    pub passphrase: Option<Password>,
     /// Ask the ssh-agent. It is asked as well when there are no key files.
     pub use_agent: bool,
     /// Socket of the ssh-agent.
@@ -132,7 +132,8 @@ impl Endpoint {
 
 const MAX_JUMPS: usize = 4;
 
-/// Checks a host name: `[a-z0-9]([a-z0-9.-]*[a-z0-9])?`, at most 253 characters, or an IPv6 address (T3).
+/// Checks a host name: letters, digits, `.`, `-` and `_`, beginning and ending with a letter or digit, at most 253
+/// characters, or an IPv6 address (T3, with the capitals and underscores that rosters in use hold).
 ///
 /// # Errors
 /// The rule, as text.
@@ -143,20 +144,20 @@ pub fn check_host_name(name: &str) -> Result<(), &'static str> {
             .map(drop)
             .map_err(|_| "not an IPv6 address");
     }
-    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     if name.is_empty() || name.len() > 253 {
         return Err("a host name has 1 to 253 characters");
     }
     if !edge(name.chars().next()) || !edge(name.chars().last()) {
-        return Err("a host name begins and ends with a-z or 0-9");
+        return Err("a host name begins and ends with a letter or digit");
     }
     if name
         .chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-')
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
     {
         Ok(())
     } else {
-        Err("a host name holds a-z, 0-9, '.' and '-' only")
+        Err("a host name holds letters, digits, '.', '-' and '_' only")
     }
 }
 
@@ -205,15 +206,22 @@ mod tests {
 
     #[test]
     fn host_names() {
-        for good in ["a", "web1", "192.168.56.12", "db-1.example.org", "::1", "fe80::1"] {
+        for good in [
+            "a",
+            "web1",
+            "192.168.56.12",
+            "db-1.example.org",
+            "Web_1.Example",
+            "::1",
+            "fe80::1",
+        ] {
             assert_eq!(check_host_name(good), Ok(()), "{good}");
         }
         let long = "a".repeat(254);
         let bad = [
             "",
             "-oProxyCommand=x",
-            "Web1",
-            "a_b",
+            "_a",
             "a b",
             "a;b",
             "$(x)",

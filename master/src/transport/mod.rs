@@ -10,7 +10,7 @@ pub mod endpoint;
 pub mod error;
 pub mod local;
 pub mod openssh;
-pub mod secret;
+mod resolve;
 pub mod ssh;
 
 use std::future::Future;
@@ -23,7 +23,6 @@ pub use endpoint::{Endpoint, Via, check_host_name, check_user};
 pub use error::{ConnectError, Phase};
 pub use local::Local;
 pub use openssh::OpenSsh;
-pub use secret::Secret;
 pub use ssh::Ssh;
 
 /// A boxed future, so that the traits here can be used as objects.

@@ -309,7 +309,7 @@ mod tests {
             );
         }
         let mut endpoint = Endpoint::new("web1", "web1");
-        endpoint.password = Some(crate::transport::Secret::new("x"));
+        endpoint.password = Some(crate::roster::Password::new("x".into()));
         assert!(matches!(
             arguments(&endpoint),
             Err(ConnectError::Unsupported { .. })

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use master::transport::{ConnectError, Endpoint, Secret, Ssh, Transport};
+use master::roster::Password;
+use master::transport::{ConnectError, Endpoint, Ssh, Transport};
 
 use crate::lab::{Sshd, keygen, public, run, user};
 
@@ -48,13 +49,13 @@ async fn an_encrypted_key_needs_its_passphrase() {
         "{error}"
     );
     assert_eq!(error.exit_code(), 5);
-    endpoint.passphrase = Some(Secret::new("wrong"));
+    endpoint.passphrase = Some(Password::new("wrong".into()));
     let error = ssh.open(&endpoint).await.unwrap_err();
     assert!(
         matches!(&error, ConnectError::KeyUnreadable { text, .. } if text == "wrong passphrase"),
         "{error}"
     );
-    endpoint.passphrase = Some(Secret::new("open sesame"));
+    endpoint.passphrase = Some(Password::new("open sesame".into()));
     ssh.open(&endpoint).await.unwrap();
 }
 

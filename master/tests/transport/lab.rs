@@ -50,8 +50,9 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A leftover in the temporary directory is no reason to fail a test.
-        let _ = fs::remove_dir_all(&self.0);
+        // A script on the "host" may still be making directories. A leftover is no reason to fail a test.
+        let gone = |_: &i32| fs::remove_dir_all(&self.0).is_ok() || !self.0.exists();
+        let _ = (0..1000).find(gone);
     }
 }
 

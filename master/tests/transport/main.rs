@@ -17,6 +17,7 @@ mod bootstrap;
 mod host_keys;
 mod jump;
 mod lab;
+mod odd;
 mod other;
 mod proxy;
 mod speed;

@@ -23,9 +23,9 @@ use tokio::net::UnixStream;
 
 use super::gatekeeper::Gatekeeper;
 use super::host_keys::fingerprint;
+use crate::roster::Password;
 use crate::transport::endpoint::Endpoint;
 use crate::transport::error::{ConnectError, Phase, tame};
-use crate::transport::secret::Secret;
 
 /// Loaded private keys, so that a fleet behind one encrypted key decrypts it once.
 #[derive(Debug, Default)]
@@ -146,10 +146,7 @@ impl KeyRing {
             return Ok(Arc::clone(key));
         }
         let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
-        let passphrase = endpoint
-            .passphrase
-            .as_ref()
-            .and_then(|secret| secret.expose().ok());
+        let passphrase = endpoint.passphrase.as_ref().map(Password::reveal);
         let key = match (russh::keys::decode_secret_key(&text, None), passphrase) {
             (Ok(key), _) => key,
             (Err(russh::keys::Error::KeyIsEncrypted), None) => {
@@ -422,10 +419,8 @@ impl Door<'_> {
         }
     }
 
-    async fn say(&mut self, password: &Secret) -> Result<bool, ConnectError> {
-        let text = password
-            .expose()
-            .map_err(|error| broken(self.endpoint, &error.to_string()))?;
+    async fn say(&mut self, password: &Password) -> Result<bool, ConnectError> {
+        let text = password.reveal();
         let user = &self.endpoint.user;
         if self.open(MethodKind::Password) {
             let result = self.handle.authenticate_password(user, text).await;

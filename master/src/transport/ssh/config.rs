@@ -1,4 +1,4 @@
-//! Settings of the SSH client. Each was measured; see `docs/dependencies.md`.
+//! Settings of the SSH client. Each departure from the library's defaults was measured.
 
 use std::borrow::Cow;
 use std::time::Duration;

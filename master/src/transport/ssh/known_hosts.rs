@@ -36,10 +36,11 @@ pub struct Pins {
     pub revoked: Vec<Known>,
 }
 
-/// The name of a host in known_hosts: the bare name for port 22, else `[name]:port`.
+/// The name of a host in known_hosts, in small letters: the bare name for port 22, else `[name]:port`.
 pub fn lookup_name(host: &str, port: u16) -> String {
+    let host = host.to_ascii_lowercase();
     if port == 22 {
-        host.to_owned()
+        host
     } else {
         format!("[{host}]:{port}")
     }
@@ -68,12 +69,12 @@ impl Pins {
     /// # Errors
     /// As [`Pins::load`].
     pub fn read(&mut self, text: &str, path: &Path, host: &str, port: u16) -> Result<(), ConnectError> {
-        let name = lookup_name(host, port);
+        let (name, bare) = (lookup_name(host, port), lookup_name(host, 22));
         for (index, line) in text.lines().enumerate() {
             let place = format!("{}:{}", path.display(), index + 1);
             let Some(fields) = Fields::of(line) else { continue };
             let exact = fields.matches(&name);
-            let portless = port != 22 && fields.matches(host);
+            let portless = port != 22 && fields.matches(&bare);
             if !exact && !portless {
                 continue;
             }
