@@ -7,6 +7,7 @@
 mod auth;
 mod channel;
 mod config;
+mod credentials;
 mod edit;
 mod gate;
 mod gatekeeper;
@@ -31,9 +32,9 @@ use super::bootstrap::{self, Agent, Exec};
 use super::endpoint::Endpoint;
 use super::error::{ConnectError, Phase, tame};
 use super::{BoxFuture, Link, Pipe, Session, Traffic, Transport};
-use auth::{Credentials, KeyRing};
 use channel::ChannelPipe;
 pub(crate) use channel::keep_tail;
+use credentials::{Credentials, KeyRing};
 pub use edit::{Names, forget, learn};
 use gatekeeper::{Gatekeeper, Purpose, Trouble};
 pub use host_keys::fingerprint;
