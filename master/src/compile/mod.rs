@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
-use proto::{Answers, Digest, Question};
+use proto::{Answers, Catalog, Digest, Question};
 use serde_json::{Map, Value as Json};
 
 pub(crate) mod data;
@@ -22,6 +22,7 @@ mod gather;
 mod graph;
 mod high;
 mod low;
+mod lower;
 mod matching;
 mod options;
 pub(crate) mod oracle;
@@ -42,12 +43,14 @@ pub use low::Low;
 pub use options::Options;
 pub use oracle::{Grains, Oracle};
 pub use order::Ordered;
+pub use sources::Blobs;
 
 use crate::pillar::{self, Pillar};
 use crate::tree::Source;
 use diagnostic::Diagnostic;
 use files::Files;
 use gather::Gather;
+use lower::Lowering;
 use render::Renderer;
 use top::{Strategy, Tops};
 
@@ -183,6 +186,70 @@ pub fn low_sls(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<Ordered>, Stop>
         }
         order_of(&high, input, renderer)
     })
+}
+
+/// What is wanted of a host.
+#[derive(Debug)]
+pub enum Compiled {
+    /// A catalog and what it holds.
+    Ready(Box<Ready>),
+    /// The host has to be asked first.
+    Ask(BTreeSet<Question>),
+    /// The tree is refused; all its problems.
+    Broken(Vec<Diagnostic>),
+}
+
+/// A compiled host.
+#[derive(Debug)]
+pub struct Ready {
+    /// What is sent.
+    pub catalog: Catalog,
+    /// The contents it names.
+    pub blobs: Blobs,
+    /// Things worth knowing, such as state functions there are none of.
+    pub warnings: Vec<Diagnostic>,
+    /// Salt's sentence when there is nothing to do at all.
+    pub nothing: Option<&'static str>,
+}
+
+/// Compiles a host: pillar, states, sources.
+pub fn compile(tree: Tree<'_>, input: &Input<'_>) -> Compiled {
+    let made = with_pillar(tree, input, |renderer| {
+        let (matches, problems) = matched(renderer, input.what);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let ordered = ordered(renderer, input)?;
+        let nothing = match (matches.is_empty(), ordered.lows.is_empty()) {
+            (true, _) => Some("No Top file or master_tops data matches found. Please see master log for details."),
+            (false, true) => Some("No states found for this minion"),
+            (false, false) => None,
+        };
+        let spec = |state: &str, fun: &str| states::find(state, fun).map(|state| state.spec());
+        let mut lowering = Lowering {
+            oracle: renderer.oracle,
+            sources: &renderer.sources,
+            spec: &spec,
+            problems: Vec::new(),
+            blobs: Blobs::new(),
+        };
+        let catalog = lowering.catalog(&ordered);
+        let (problems, blobs) = (lowering.problems, lowering.blobs);
+        if problems.iter().any(|problem| problem.severity == diagnostic::Severity::Error) {
+            return Err(problems);
+        }
+        Ok(Ready { catalog, blobs, warnings: problems, nothing })
+    });
+    match made {
+        Ok(Made { value: mut ready, reads, mut warnings }) => {
+            ready.catalog.assumes = lower::assumes(reads);
+            warnings.append(&mut ready.warnings);
+            ready.warnings = warnings;
+            Compiled::Ready(Box::new(ready))
+        }
+        Err(Stop::Ask(questions)) => Compiled::Ask(questions),
+        Err(Stop::Broken(problems)) => Compiled::Broken(problems),
+    }
 }
 
 /// Runs a pass over the state tree with the compiled pillar.

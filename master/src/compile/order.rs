@@ -23,7 +23,6 @@ pub struct Ordered {
     pub lows: Vec<Low>,
     /// Steps in the order in which they run.
     pub(crate) steps: Vec<Step>,
-    pub(crate) graph: Graph,
 }
 
 /// One step: a node of the graph.
@@ -33,10 +32,8 @@ pub(crate) struct Step {
     pub(crate) low: usize,
     /// This is its dry run.
     pub(crate) check: bool,
-    /// Requisites; `on` holds nodes of the graph.
+    /// Requisites; `on` holds places of steps.
     pub(crate) needs: Vec<Need>,
-    /// The graph's node.
-    pub(crate) node: usize,
 }
 
 /// Options that change what is compiled.
@@ -73,16 +70,21 @@ pub(crate) fn order(high: &High, rules: &Rules<'_>, sources: &Sources) -> Result
     if !problems.is_empty() {
         return Err(problems);
     }
+    let mut places = vec![0; nodes.len()];
+    for (place, &node) in nodes.iter().enumerate() {
+        places[node] = place;
+    }
     let steps = nodes
         .into_iter()
-        .map(|node| Step {
-            low: graph.nodes[node].low,
-            check: graph.nodes[node].check,
-            needs: std::mem::take(&mut graph.needs[node]),
-            node,
+        .map(|node| {
+            let mut needs = std::mem::take(&mut graph.needs[node]);
+            for on in needs.iter_mut().flat_map(|need| &mut need.on) {
+                *on = places[*on];
+            }
+            Step { low: graph.nodes[node].low, check: graph.nodes[node].check, needs }
         })
         .collect();
-    Ok(Ordered { lows, steps, graph })
+    Ok(Ordered { lows, steps })
 }
 
 impl Ordered {

@@ -33,6 +33,8 @@ pub(crate) struct Failed {
     pub(crate) line: u32,
     pub(crate) column: u32,
     pub(crate) excerpt: Option<String>,
+    /// Salt's whole text, as states show it.
+    pub(crate) shown: String,
 }
 
 impl Failed {
@@ -70,6 +72,7 @@ pub(crate) fn render(_: &Oracle<'_>, template: &Template<'_>) -> Result<Rendered
             line: u32::try_from(index + 1).unwrap_or(0),
             column: 1,
             excerpt: None,
+            shown: String::new(),
         });
     }
     Ok(Rendered {

@@ -1,0 +1,241 @@
+//! From ordered chunks to the catalog that is sent to a host.
+//!
+//! Requisites become places in the list, arguments every state has become options, sources become digests. Whether
+//! functions and arguments exist is checked here, before any host is touched (requirement C4): an unknown argument
+//! refuses the tree, an unknown function fails when it runs, as in Salt.
+
+use std::collections::BTreeMap;
+
+use proto::{Args, Catalog, Chunk, ChunkId, Digest, Question, Requisite, RequisiteKind, RunOptions};
+use serde_json::{Map, Value as Json};
+use states::Spec;
+use states::spec::GLOBAL;
+
+use super::data;
+use super::diagnostic::{Diagnostic, Severity, did_you_mean};
+use super::high::REQUISITES;
+use super::low::Low;
+use super::oracle::Oracle;
+use super::order::Ordered;
+use super::place::Sources;
+use super::python;
+use super::sources::{Blobs, Sourcing};
+
+mod option;
+
+/// The function of a registry by state module and name.
+pub(crate) type Registry<'a> = &'a dyn Fn(&str, &str) -> Option<&'static Spec>;
+
+/// What lowering needs.
+pub(crate) struct Lowering<'a, 'o> {
+    pub(crate) oracle: &'o Oracle<'a>,
+    pub(crate) sources: &'o Sources,
+    pub(crate) spec: Registry<'o>,
+    pub(crate) problems: Vec<Diagnostic>,
+    pub(crate) blobs: Blobs,
+}
+
+impl Lowering<'_, '_> {
+    /// The catalog without its assumptions.
+    pub(crate) fn catalog(&mut self, ordered: &Ordered) -> Catalog {
+        let listens = listens(ordered);
+        let mut made: Vec<Option<Chunk>> = ordered.lows.iter().map(|_| None).collect();
+        let mut chunks = Vec::with_capacity(ordered.steps.len());
+        for step in &ordered.steps {
+            let base = match &made[step.low] {
+                Some(chunk) => chunk.clone(),
+                None => {
+                    let chunk = self.chunk(&ordered.lows[step.low]);
+                    made[step.low] = Some(chunk.clone());
+                    chunk
+                }
+            };
+            let needs = step.needs.iter().map(|need| Requisite { kind: need.kind, on: need.on.clone() }).collect();
+            let (listens, listen_errors) = match listens.get(&step.low) {
+                Some(found) if !step.check => found.clone(),
+                _ => Default::default(),
+            };
+            chunks.push(Chunk { needs, check_only: step.check, listens, listen_errors, ..base });
+        }
+        let options = RunOptions { failhard: self.oracle.options.flag("failhard", false) };
+        Catalog { chunks, assumes: Vec::new(), options }
+    }
+
+    fn chunk(&mut self, low: &Low) -> Chunk {
+        let spec = (self.spec)(&low.state, &low.fun);
+        self.check(low, spec);
+        let mut args = Args::new();
+        let mut free = Map::new();
+        for (key, value) in &low.args {
+            let own = spec.is_some_and(|spec| spec.param(key).is_some());
+            if own || !GLOBAL.contains(&key.as_str()) {
+                args.insert(key.clone(), value.clone());
+                if !own {
+                    free.insert(key.clone(), value.clone());
+                }
+            } else if option::FOR_COMMANDS.contains(&key.as_str()) {
+                args.insert(key.clone(), value.clone());
+            }
+        }
+        let mut sourcing = Sourcing { oracle: self.oracle, blobs: &mut self.blobs };
+        let sources = sourcing.of(low, &free);
+        if let Err(problem) = fill(&sourcing, low, &mut args) {
+            let at = low.places.get("contents").copied().unwrap_or(low.at);
+            self.problems.push(self.sources.error(at, problem));
+        }
+        let own_check = spec.is_some_and(|spec| spec.param("check_cmd").is_some());
+        let (mut options, wrong) = option::options(&low.args);
+        if own_check {
+            options.check_cmd.clear();
+        }
+        for (key, message) in wrong {
+            let at = low.places.get(key).copied().unwrap_or(low.at);
+            self.problems.push(self.sources.error(at, message));
+        }
+        if !low.name.is_string() {
+            args.insert("name".to_owned(), low.name.clone());
+        }
+        Chunk {
+            id: ChunkId { state: low.state.clone(), id: low.id.clone(), name: low.name_text(), fun: low.fun.clone() },
+            sls: low.sls.clone(),
+            args,
+            needs: Vec::new(),
+            options,
+            sources,
+            check_only: false,
+            listens: Vec::new(),
+            listen_errors: Vec::new(),
+        }
+    }
+
+    /// Whether the function and its arguments exist.
+    fn check(&mut self, low: &Low, spec: Option<&'static Spec>) {
+        let function = format!("{}.{}", low.state, low.fun);
+        let Some(spec) = spec else {
+            let known: Vec<String> = states::STATES.iter().map(|state| state.spec().name()).collect();
+            let message = format!("State '{function}' was not found in SLS '{}'", low.sls);
+            let mut problem = self.sources.error(low.at, message);
+            problem.severity = Severity::Warning;
+            let help = did_you_mean(&function, known.iter().map(String::as_str));
+            let help = help.unwrap_or_else(|| "it will fail when it runs; see `salt-rs doc`".to_owned());
+            self.problems.push(problem.with_help(help));
+            return;
+        };
+        if spec.free {
+            return;
+        }
+        for key in low.args.keys() {
+            if key.starts_with("__") || GLOBAL.contains(&key.as_str()) || REQUISITES.contains(&key.as_str()) {
+                continue;
+            }
+            if spec.param(key).is_none() {
+                let at = low.places.get(key).copied().unwrap_or(low.at);
+                let message =
+                    format!("Passed invalid arguments: '{key}' is an invalid keyword argument for '{function}'.");
+                let help = did_you_mean(key, spec.params.iter().map(|param| param.name));
+                let help = help.unwrap_or_else(|| format!("see `salt-rs doc {function}`"));
+                self.problems.push(self.sources.error(at, message).with_help(help));
+            }
+        }
+    }
+}
+
+/// Puts values of the pillar, and rendered contents, where the state expects them.
+fn fill(sourcing: &Sourcing<'_, '_>, low: &Low, args: &mut Args) -> Result<(), String> {
+    let pillar = &sourcing.oracle.pillar;
+    let delimiter = args.get("contents_delimiter").and_then(Json::as_str).unwrap_or(":").to_owned();
+    let value = match args.get("contents_pillar") {
+        Some(Json::Array(keys)) => {
+            let values: Option<Vec<Json>> =
+                keys.iter().map(|key| data::traverse(pillar, &python::text(key), &delimiter)).collect();
+            values.map(Json::Array)
+        }
+        Some(key) if python::truth(key) => data::traverse(pillar, &python::text(key), &delimiter),
+        _ => None,
+    };
+    if let Some(value) = value {
+        args.shift_remove("contents_pillar");
+        args.insert("contents".to_owned(), value);
+    }
+    if let Some(key) = args.get("dataset_pillar").filter(|key| python::truth(key)).map(python::text)
+        && let Some(value) = data::traverse(pillar, &key, ":")
+    {
+        args.shift_remove("dataset_pillar");
+        args.insert("dataset".to_owned(), value);
+    }
+    if args.get("template").and_then(Json::as_str) == Some("jinja")
+        && let Some(contents) = args.get("contents").filter(|contents| python::truth(contents))
+        && !contents.is_object()
+    {
+        let rendered = sourcing.contents(low, contents)?;
+        args.insert("contents".to_owned(), rendered.into());
+    }
+    Ok(())
+}
+
+/// Requisites of kind listen, and references that name nothing, by chunk.
+type Listens = BTreeMap<usize, (Vec<Requisite>, Vec<(String, String, String)>)>;
+
+/// `listen` and `listen_in`: every chunk an id stands for listens (salt-semantics section 8).
+fn listens(ordered: &Ordered) -> Listens {
+    let mut found = Listens::new();
+    let places: Vec<(usize, &Low)> = ordered
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| !step.check)
+        .map(|(place, step)| (place, &ordered.lows[step.low]))
+        .collect();
+    let named = |module: &str, name: &str| -> Vec<usize> {
+        let fits = |low: &&(usize, &Low)| low.1.state == module && (low.1.id == name || low.1.name_text() == name);
+        places.iter().filter(fits).map(|(place, _)| *place).collect()
+    };
+    let low_of = |place: usize| ordered.steps[place].low;
+    for (place, low) in &places {
+        for (module, name) in references(low.args.get("listen"), &places) {
+            let on = named(&module, &name);
+            if on.is_empty() {
+                found.entry(low_of(*place)).or_default().1.push((low.id.clone(), module, name));
+                continue;
+            }
+            for listener in named(&low.state, &low.id) {
+                add(&mut found, low_of(listener), on.clone());
+            }
+        }
+        for (module, name) in references(low.args.get("listen_in"), &places) {
+            for listener in named(&module, &name) {
+                add(&mut found, low_of(listener), named(&low.state, &low.id));
+            }
+        }
+    }
+    found
+}
+
+fn add(found: &mut Listens, low: usize, on: Vec<usize>) {
+    let requisite = Requisite { kind: RequisiteKind::Listen, on };
+    let listens = &mut found.entry(low).or_default().0;
+    if !listens.contains(&requisite) {
+        listens.push(requisite);
+    }
+}
+
+/// Module and name of every entry; a bare text is the first chunk of that id or name.
+fn references(value: Option<&Json>, places: &[(usize, &Low)]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in value.and_then(Json::as_array).into_iter().flatten() {
+        match entry {
+            Json::Object(map) => found.extend(map.iter().map(|(module, name)| (module.clone(), python::text(name)))),
+            Json::String(text) => {
+                let named = places.iter().find(|(_, low)| low.id == *text || low.name_text() == *text);
+                found.extend(named.map(|(_, low)| (low.state.clone(), low.id.clone())));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The assumptions of a catalog, in the order of the questions.
+pub(crate) fn assumes(reads: BTreeMap<Question, Digest>) -> Vec<(Question, Digest)> {
+    reads.into_iter().collect()
+}

@@ -1,0 +1,120 @@
+//! Arguments that every state has: from the user's spellings to [`Options`].
+
+use proto::{Args, Guard, Options, Retry};
+use serde_json::{Map, Value as Json};
+
+use crate::compile::python;
+
+/// Options that guards need too, so that they stay among the arguments.
+pub(super) const FOR_COMMANDS: [&str; 8] =
+    ["cwd", "env", "runas", "runas_password", "umask", "timeout", "shell", "saltenv"];
+
+/// The options of a chunk, and what is wrong with them by argument.
+pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
+    let mut wrong = Vec::new();
+    let flag = |key: &str| args.get(key).is_some_and(python::truth);
+    let options = Options {
+        onlyif: guards(args, "onlyif", &mut wrong),
+        unless: guards(args, "unless", &mut wrong),
+        creates: texts(args.get("creates")),
+        check_cmd: texts(args.get("check_cmd")),
+        retry: args.get("retry").and_then(|value| retry(value, &mut wrong)),
+        failhard: flag("failhard"),
+        parallel: flag("parallel"),
+        no_log: flag("no_log"),
+        reload_modules: flag("reload_modules"),
+        undo: args.get("undo").filter(|undo| python::truth(undo)).map(python::text),
+    };
+    (options, wrong)
+}
+
+fn texts(value: Option<&Json>) -> Vec<String> {
+    match value {
+        None | Some(Json::Null) => Vec::new(),
+        Some(Json::Array(items)) => items.iter().map(python::text).collect(),
+        Some(one) => vec![python::text(one)],
+    }
+}
+
+fn guards(args: &Args, key: &'static str, wrong: &mut Vec<(&'static str, String)>) -> Vec<Guard> {
+    let entries = match args.get(key) {
+        None | Some(Json::Null) => return Vec::new(),
+        Some(Json::Array(items)) => items.iter().collect(),
+        Some(one) => vec![one],
+    };
+    let mut guards = Vec::new();
+    for entry in entries {
+        match entry {
+            Json::String(command) => guards.push(Guard::Command(command.clone())),
+            Json::Object(map) => match function(map) {
+                Some(guard) => guards.push(guard),
+                None => wrong.push((key, format!("{key}: a function needs `fun`"))),
+            },
+            other => guards.push(Guard::Literal(python::truth(other))),
+        }
+    }
+    guards
+}
+
+fn function(map: &Map<String, Json>) -> Option<Guard> {
+    let mut kwargs = map.clone();
+    let fun = kwargs.shift_remove("fun")?.as_str()?.to_owned();
+    let args = match kwargs.shift_remove("args") {
+        Some(Json::Array(args)) => args,
+        Some(one) => vec![one],
+        None => Vec::new(),
+    };
+    let get_return = kwargs.shift_remove("get_return").map(|path| python::text(&path));
+    Some(Guard::Function { fun, args, kwargs, get_return })
+}
+
+fn retry(value: &Json, wrong: &mut Vec<(&'static str, String)>) -> Option<Retry> {
+    let default = Retry { attempts: 2, interval: 30, until: true, splay: 0 };
+    match value {
+        Json::Bool(true) => Some(default),
+        Json::Object(map) => {
+            let number = |key: &str, default: u64| map.get(key).and_then(Json::as_u64).unwrap_or(default);
+            Some(Retry {
+                attempts: u32::try_from(number("attempts", 2)).unwrap_or(u32::MAX),
+                interval: number("interval", 30),
+                until: map.get("until").is_none_or(python::truth),
+                splay: number("splay", 0),
+            })
+        }
+        other if !python::truth(other) => None,
+        other => {
+            wrong.push(("retry", format!("retry must be true or a mapping, not {}", python::repr(other))));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn reads_the_users_spellings() {
+        let args = json!({
+            "unless": ["test -f /x", {"fun": "file.file_exists", "args": ["/y"]}, true],
+            "onlyif": "true",
+            "creates": "/z",
+            "retry": {"attempts": 3},
+        });
+        let (options, wrong) = options(args.as_object().expect("a mapping"));
+        assert!(wrong.is_empty());
+        assert_eq!(options.unless.len(), 3);
+        assert_eq!(options.onlyif, [Guard::Command("true".to_owned())]);
+        assert_eq!(options.creates, ["/z"]);
+        assert_eq!(options.retry.map(|retry| (retry.attempts, retry.interval)), Some((3, 30)));
+    }
+
+    #[test]
+    fn tells_what_is_wrong() {
+        let args = json!({"retry": 3, "onlyif": [{"args": []}]});
+        let (_, wrong) = options(args.as_object().expect("a mapping"));
+        assert_eq!(wrong.len(), 2);
+    }
+}
