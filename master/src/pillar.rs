@@ -3,6 +3,8 @@
 //! What is compiled here is data of one host. Whether a host may see it is decided by the top file alone, by what
 //! the master knows of the host (requirement C3).
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
@@ -39,15 +41,15 @@ enum Merge {
 }
 
 /// Compiles the pillar of the oracle's host. `over` is the command line's, laid over everything.
-pub(crate) fn compile(oracle: &Oracle<'_>, over: Option<&Map<String, Json>>) -> Pillar {
-    let options = oracle.options;
+pub(crate) fn compile(oracle: &Arc<Oracle>, over: Option<&Map<String, Json>>) -> Pillar {
+    let options = oracle.options.clone();
     let merge = match options.text("pillar_source_merging_strategy") {
         Some("overwrite") => Merge::Overwrite,
         Some("list") => Merge::List,
         Some("none") => Merge::None,
         _ => Merge::Recurse,
     };
-    let mut renderer = Renderer::new(oracle);
+    let mut renderer = Renderer::new(oracle.clone());
     let only = options.text("pillarenv").map(str::to_owned);
     let mut tops = Tops {
         renderer: &mut renderer,
@@ -96,7 +98,7 @@ pub(crate) fn compile(oracle: &Oracle<'_>, over: Option<&Map<String, Json>>) -> 
 /// Names per environment for this host, and those that may be missing.
 #[expect(clippy::type_complexity, reason = "two maps of lists, named by the caller")]
 fn selected(
-    tops: &mut Tops<'_, '_, '_>,
+    tops: &mut Tops<'_>,
     top: crate::compile::top::Top,
 ) -> (IndexMap<String, Vec<String>>, Vec<(String, String)>) {
     let mut matches: IndexMap<String, Vec<String>> = IndexMap::new();
@@ -142,8 +144,8 @@ fn selected(
     (matches, ignored)
 }
 
-struct Compiling<'a, 'o> {
-    renderer: Renderer<'a, 'o>,
+struct Compiling {
+    renderer: Renderer,
     merge: Merge,
     lists: Lists,
     ignored: Vec<(String, String)>,
@@ -152,7 +154,7 @@ struct Compiling<'a, 'o> {
     errors: Vec<String>,
 }
 
-impl Compiling<'_, '_> {
+impl Compiling {
     fn environment(&mut self, env: &str, names: &[String], pillar: &mut Map<String, Json>) {
         if self.merge == Merge::None && env != "base" {
             return;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use master::compile::diagnostic::Diagnostic;
@@ -159,8 +160,8 @@ fn chunks(value: &Json) -> Json {
 }
 
 struct Case {
-    tree: Box<dyn Source>,
-    layout: Layout,
+    tree: Arc<dyn Source>,
+    layout: Arc<Layout>,
     minion: String,
     grains: Map<String, Json>,
     options: Options,
@@ -190,22 +191,19 @@ impl Case {
         let answers = proto::Answers::new();
         let input = Input {
             minion: &self.minion,
-            grains: Grains::Complete(&self.grains),
-            answers: &answers,
+            grains: Grains::Complete(Arc::new(self.grains.clone())),
+            answers: Arc::new(answers),
             pillar: step.get("pillar").and_then(Json::as_object),
-            options: &self.options,
+            options: Arc::new(self.options.clone()),
             what: &what,
             exclude: &exclude,
         };
-        let tree = Tree {
-            source: &*self.tree,
-            layout: &self.layout,
-        };
+        let tree = Tree { source: self.tree.clone(), layout: self.layout.clone() };
         let made = match step["do"].as_str().expect("a step") {
-            "low" | "apply" => compile::low(tree, &input).map(|made| made.value.to_json()),
-            "low_sls" => compile::low_sls(tree, &input).map(|made| made.value.to_json()),
-            "top" => compile::top(tree, &input).map(|made| json!(made.value)),
-            "pillar" => compile::pillar(tree, &input).map(|made| made.value.data),
+            "low" | "apply" => compile::low(&tree, &input).map(|made| made.value.to_json()),
+            "low_sls" => compile::low_sls(&tree, &input).map(|made| made.value.to_json()),
+            "top" => compile::top(&tree, &input).map(|made| json!(made.value)),
+            "pillar" => compile::pillar(&tree, &input).map(|made| made.value.data),
             other => panic!("step {other}"),
         };
         match made {
@@ -293,14 +291,14 @@ fn case(dir: &Path) -> (Case, Json) {
     for name in ["salt", "salt_dev", "pillar", "pillar_dev"] {
         files(&dir.join(name), name, &mut found);
     }
-    let tree: Box<dyn Source> = Box::new(Memory::tree(
+    let tree: Arc<dyn Source> = Arc::new(Memory::tree(
         found.iter().map(|(path, text)| (path.as_str(), text.as_str())),
     ));
     let roots = Roots {
         states: roots(&*tree, &[("base", "salt"), ("dev", "salt_dev")]),
         pillar: roots(&*tree, &[("base", "pillar"), ("dev", "pillar_dev")]),
     };
-    let layout = Layout::of(&*tree, &roots).expect("a layout");
+    let layout = Layout::of(&*tree, &roots).map(Arc::new).expect("a layout");
     let mut salt = about
         .get("config")
         .and_then(Json::as_object)
@@ -409,14 +407,14 @@ fn seed_tree() {
     for path in names {
         let about = read(&path);
         let expected = read(&base.join("expected").join(path.file_name().expect("a name")));
-        let tree: Box<dyn Source> = Box::new(Memory::tree(
+        let tree: Arc<dyn Source> = Arc::new(Memory::tree(
             found.iter().map(|(path, text)| (path.as_str(), text.as_str())),
         ));
         let roots = Roots {
             states: roots(&*tree, &[("base", "salt")]),
             pillar: roots(&*tree, &[("base", "pillar")]),
         };
-        let layout = Layout::of(&*tree, &roots).expect("a layout");
+        let layout = Layout::of(&*tree, &roots).map(Arc::new).expect("a layout");
         let case = Case {
             tree,
             layout,

@@ -120,33 +120,48 @@ pub(crate) struct SlsFile {
 }
 
 /// The files one host sees.
-#[derive(Clone, Copy)]
-pub(crate) struct Files<'a> {
-    tree: &'a dyn Source,
-    listing: &'a Listing,
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    tree: Arc<dyn Source>,
+    layout: Arc<Layout>,
+    which: Which,
 }
 
-impl<'a> Files<'a> {
-    pub(crate) fn new(tree: &'a dyn Source, listing: &'a Listing) -> Self {
-        Self { tree, listing }
+/// Kinds of roots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    States,
+    Pillar,
+}
+
+impl Files {
+    pub(crate) fn new(tree: &super::Tree, which: Which) -> Self {
+        Self { tree: tree.source.clone(), layout: tree.layout.clone(), which }
+    }
+
+    fn listing(&self) -> &Listing {
+        match self.which {
+            Which::States => &self.layout.states,
+            Which::Pillar => &self.layout.pillar,
+        }
     }
 
     /// Environments in order.
-    pub(crate) fn envs(&self) -> impl Iterator<Item = &'a str> {
-        self.listing.envs.keys().map(String::as_str)
+    pub(crate) fn envs(&self) -> impl Iterator<Item = &str> {
+        self.listing().envs.keys().map(String::as_str)
     }
 
     pub(crate) fn has_env(&self, env: &str) -> bool {
-        self.listing.envs.contains_key(env)
+        self.listing().envs.contains_key(env)
     }
 
     /// All sls names, sorted.
-    pub(crate) fn names(&self, env: &str) -> &'a [String] {
-        self.listing.envs.get(env).map_or(&[], |env| env.names.as_slice())
+    pub(crate) fn names(&self, env: &str) -> &[String] {
+        self.listing().envs.get(env).map_or(&[], |env| env.names.as_slice())
     }
 
     /// Every file and directory below the roots of an environment, by path.
-    pub(crate) fn all(&self, env: &str) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+    pub(crate) fn all(&self, env: &str) -> impl Iterator<Item = (&str, &Entry)> {
         self.listing
             .envs
             .get(env)
@@ -156,14 +171,14 @@ impl<'a> Files<'a> {
     }
 
     /// What lies at a path below the roots.
-    pub(crate) fn entry(&self, env: &str, path: &str) -> Option<&'a Entry> {
-        self.listing.envs.get(env)?.files.get(path)
+    pub(crate) fn entry(&self, env: &str, path: &str) -> Option<&Entry> {
+        self.listing().envs.get(env)?.files.get(path)
     }
 
     /// The file of an sls: the plain file before the package's `init.sls`.
     pub(crate) fn sls(&self, env: &str, name: &str) -> Option<SlsFile> {
         let stem = name.replace('.', "/");
-        let files = &self.listing.envs.get(env)?.files;
+        let files = &self.listing().envs.get(env)?.files;
         [(format!("{stem}.sls"), false), (format!("{stem}/init.sls"), true)]
             .into_iter()
             .find_map(|(path, init)| {

@@ -27,15 +27,15 @@ mod option;
 pub(crate) type Registry<'a> = &'a dyn Fn(&str, &str) -> Option<&'static Spec>;
 
 /// What lowering needs.
-pub(crate) struct Lowering<'a, 'o> {
-    pub(crate) oracle: &'o Oracle<'a>,
+pub(crate) struct Lowering<'o> {
+    pub(crate) oracle: &'o Oracle,
     pub(crate) sources: &'o Sources,
     pub(crate) spec: Registry<'o>,
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) blobs: Blobs,
 }
 
-impl Lowering<'_, '_> {
+impl Lowering<'_> {
     /// The catalog without its assumptions.
     pub(crate) fn catalog(&mut self, ordered: &Ordered) -> Catalog {
         let listens = listens(ordered);
@@ -73,8 +73,6 @@ impl Lowering<'_, '_> {
                 if !own {
                     free.insert(key.clone(), value.clone());
                 }
-            } else if option::FOR_COMMANDS.contains(&key.as_str()) {
-                args.insert(key.clone(), value.clone());
             }
         }
         let mut sourcing = Sourcing { oracle: self.oracle, blobs: &mut self.blobs };
@@ -141,7 +139,7 @@ impl Lowering<'_, '_> {
 }
 
 /// Puts values of the pillar, and rendered contents, where the state expects them.
-fn fill(sourcing: &Sourcing<'_, '_>, low: &Low, args: &mut Args) -> Result<(), String> {
+fn fill(sourcing: &Sourcing<'_>, low: &Low, args: &mut Args) -> Result<(), String> {
     let pillar = &sourcing.oracle.pillar;
     let delimiter = args.get("contents_delimiter").and_then(Json::as_str).unwrap_or(":").to_owned();
     let value = match args.get("contents_pillar") {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::oracle::{Grains, Oracle};
 use super::python::{self, fnmatch};
 
-impl Oracle<'_> {
+impl Oracle {
     /// Whether a target of that kind means this host.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //! `order` (with `low`, `graph`) makes chunks in order, `lower` the catalog.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use proto::{Answers, Catalog, Digest, Question};
@@ -48,7 +49,7 @@ pub use sources::Blobs;
 use crate::pillar::{self, Pillar};
 use crate::tree::Source;
 use diagnostic::Diagnostic;
-use files::Files;
+use files::{Files, Which};
 use gather::Gather;
 use lower::Lowering;
 use render::Renderer;
@@ -64,18 +65,18 @@ pub enum What {
 }
 
 /// Everything a compilation depends on besides the tree.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Input<'a> {
     /// The host's name.
     pub minion: &'a str,
     /// Its grains.
-    pub grains: Grains<'a>,
+    pub grains: Grains,
     /// What the host has answered so far.
-    pub answers: &'a Answers,
+    pub answers: Arc<Answers>,
     /// Pillar given on the command line.
     pub pillar: Option<&'a Map<String, Json>>,
     /// Salt's options.
-    pub options: &'a Options,
+    pub options: Arc<Options>,
     /// What to compile.
     pub what: &'a What,
     /// Further exclusions, as `exclude` takes them.
@@ -103,19 +104,19 @@ pub struct Made<T> {
 }
 
 /// The tree as one host sees it.
-#[derive(Debug, Clone, Copy)]
-pub struct Tree<'a> {
+#[derive(Debug, Clone)]
+pub struct Tree {
     /// The files.
-    pub source: &'a dyn Source,
+    pub source: Arc<dyn Source>,
     /// Their names.
-    pub layout: &'a Layout,
+    pub layout: Arc<Layout>,
 }
 
 /// Compiles the pillar of a host; problems are in it, not in the way.
 ///
 /// # Errors
 /// [`Stop::Ask`] alone.
-pub fn pillar(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<Pillar>, Stop> {
+pub fn pillar(tree: &Tree, input: &Input<'_>) -> Result<Made<Pillar>, Stop> {
     let files = Files::new(tree.source, &tree.layout.pillar);
     let empty = Json::Object(Map::new());
     let oracle = Oracle::new(
@@ -128,14 +129,14 @@ pub fn pillar(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<Pillar>, Stop> {
     );
     let mut value = pillar::compile(&oracle, input.pillar);
     let warnings = std::mem::take(&mut value.warnings);
-    finish(oracle, value, warnings)
+    finish(&oracle, value, warnings)
 }
 
 /// Sls names by environment that the top file means for a host, as Salt's `state.show_top`.
 ///
 /// # Errors
 /// [`Stop`]
-pub fn top(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<IndexMap<String, Vec<String>>>, Stop> {
+pub fn top(tree: &Tree, input: &Input<'_>) -> Result<Made<IndexMap<String, Vec<String>>>, Stop> {
     with_pillar(tree, input, |renderer| {
         let (matches, problems) = matched(renderer, &What::Highstate);
         if problems.is_empty() {
@@ -150,7 +151,7 @@ pub fn top(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<IndexMap<String, Ve
 ///
 /// # Errors
 /// [`Stop`]
-pub fn high(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<High>, Stop> {
+pub fn high(tree: &Tree, input: &Input<'_>) -> Result<Made<High>, Stop> {
     with_pillar(tree, input, |renderer| {
         let (high, problems) = high_data(renderer, input);
         if problems.is_empty() {
@@ -165,7 +166,7 @@ pub fn high(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<High>, Stop> {
 ///
 /// # Errors
 /// [`Stop`]
-pub fn low(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<Ordered>, Stop> {
+pub fn low(tree: &Tree, input: &Input<'_>) -> Result<Made<Ordered>, Stop> {
     with_pillar(tree, input, |renderer| ordered(renderer, input))
 }
 
@@ -174,7 +175,7 @@ pub fn low(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<Ordered>, Stop> {
 ///
 /// # Errors
 /// [`Stop`]
-pub fn low_sls(tree: Tree<'_>, input: &Input<'_>) -> Result<Made<Ordered>, Stop> {
+pub fn low_sls(tree: &Tree, input: &Input<'_>) -> Result<Made<Ordered>, Stop> {
     with_pillar(tree, input, |renderer| {
         let (matches, mut problems) = matched(renderer, input.what);
         let auto = input.options.flag("state_auto_order", true);
@@ -213,7 +214,7 @@ pub struct Ready {
 }
 
 /// Compiles a host: pillar, states, sources.
-pub fn compile(tree: Tree<'_>, input: &Input<'_>) -> Compiled {
+pub fn compile(tree: &Tree, input: &Input<'_>) -> Compiled {
     let made = with_pillar(tree, input, |renderer| {
         let (matches, problems) = matched(renderer, input.what);
         if !problems.is_empty() {
@@ -227,7 +228,7 @@ pub fn compile(tree: Tree<'_>, input: &Input<'_>) -> Compiled {
         };
         let spec = |state: &str, fun: &str| states::find(state, fun).map(|state| state.spec());
         let mut lowering = Lowering {
-            oracle: renderer.oracle,
+            oracle: &renderer.oracle,
             sources: &renderer.sources,
             spec: &spec,
             problems: Vec::new(),
@@ -254,9 +255,9 @@ pub fn compile(tree: Tree<'_>, input: &Input<'_>) -> Compiled {
 
 /// Runs a pass over the state tree with the compiled pillar.
 fn with_pillar<T>(
-    tree: Tree<'_>,
+    tree: &Tree,
     input: &Input<'_>,
-    pass: impl FnOnce(&mut Renderer<'_, '_>) -> Result<T, Vec<Diagnostic>>,
+    pass: impl FnOnce(&mut Renderer) -> Result<T, Vec<Diagnostic>>,
 ) -> Result<Made<T>, Stop> {
     let Made {
         value: pillar,
@@ -297,7 +298,7 @@ fn with_pillar<T>(
     }
 }
 
-fn finish<T>(oracle: Oracle<'_>, value: T, warnings: Vec<Diagnostic>) -> Result<Made<T>, Stop> {
+fn finish<T>(oracle: &Oracle, value: T, warnings: Vec<Diagnostic>) -> Result<Made<T>, Stop> {
     let (asked, reads) = oracle.finish();
     if asked.is_empty() {
         Ok(Made {
@@ -311,8 +312,8 @@ fn finish<T>(oracle: Oracle<'_>, value: T, warnings: Vec<Diagnostic>) -> Result<
 }
 
 /// Names by environment that are wanted.
-fn matched(renderer: &mut Renderer<'_, '_>, what: &What) -> (IndexMap<String, Vec<String>>, Vec<Diagnostic>) {
-    let options = renderer.oracle.options;
+fn matched(renderer: &mut Renderer, what: &What) -> (IndexMap<String, Vec<String>>, Vec<Diagnostic>) {
+    let options = renderer.oracle.options.clone();
     let env = options.text("saltenv");
     if let What::Sls(names) = what {
         let env = env.unwrap_or("base").to_owned();
@@ -341,7 +342,7 @@ fn matched(renderer: &mut Renderer<'_, '_>, what: &What) -> (IndexMap<String, Ve
     (matches, tops.problems)
 }
 
-fn high_data(renderer: &mut Renderer<'_, '_>, input: &Input<'_>) -> (High, Vec<Diagnostic>) {
+fn high_data(renderer: &mut Renderer, input: &Input<'_>) -> (High, Vec<Diagnostic>) {
     let (matches, mut problems) = matched(renderer, input.what);
     let auto = input.options.flag("state_auto_order", true);
     let (mut high, found) = Gather::new(renderer, auto).all(&matches);
@@ -356,7 +357,7 @@ fn high_data(renderer: &mut Renderer<'_, '_>, input: &Input<'_>) -> (High, Vec<D
     (high, problems)
 }
 
-fn ordered(renderer: &mut Renderer<'_, '_>, input: &Input<'_>) -> Result<Ordered, Vec<Diagnostic>> {
+fn ordered(renderer: &mut Renderer, input: &Input<'_>) -> Result<Ordered, Vec<Diagnostic>> {
     let (high, problems) = high_data(renderer, input);
     if !problems.is_empty() {
         return Err(problems);
@@ -364,7 +365,7 @@ fn ordered(renderer: &mut Renderer<'_, '_>, input: &Input<'_>) -> Result<Ordered
     order_of(&high, input, renderer)
 }
 
-fn order_of(high: &High, input: &Input<'_>, renderer: &Renderer<'_, '_>) -> Result<Ordered, Vec<Diagnostic>> {
+fn order_of(high: &High, input: &Input<'_>, renderer: &Renderer) -> Result<Ordered, Vec<Diagnostic>> {
     let disabled = input.options.texts("disabled_requisites");
     let rules = order::Rules {
         disabled: &disabled,

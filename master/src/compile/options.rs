@@ -40,6 +40,18 @@ impl Options {
         }
     }
 
+    /// The configuration as `opts` shows it.
+    pub(crate) fn opts(&self, minion: &str) -> Map<String, Json> {
+        let mut all = Map::new();
+        all.insert("id".to_owned(), minion.into());
+        all.insert("saltenv".to_owned(), Json::Null);
+        all.insert("pillarenv".to_owned(), Json::Null);
+        all.insert("file_client".to_owned(), "local".into());
+        all.insert("test".to_owned(), false.into());
+        all.extend(self.salt.clone());
+        all
+    }
+
     /// What `pillar_merge_lists` does to lists.
     pub(crate) fn pillar_lists(&self) -> Lists {
         if self.flag("pillar_merge_lists", false) {

@@ -4,30 +4,39 @@
 //! question; the pass goes on with nothing and its result is thrown away (architecture, idea A). Every answer that
 //! was used is recorded as well. What the functions do is in `functions`.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proto::question::Call;
 use proto::{Answer, Answers, Digest, Question};
 use serde_json::{Map, Value as Json};
 
+use super::Input;
 use super::data;
 use super::files::Files;
 use super::functions;
 use super::options::Options;
 
-/// What is known of a host's grains.
-#[derive(Debug, Clone, Copy)]
-pub enum Grains<'a> {
-    /// These are all; nothing is asked.
-    Complete(&'a Map<String, Json>),
-    /// The roster asserts these; others are asked of the host.
-    Asserted(&'a Map<String, Json>),
+/// Deepest nesting of functions that call functions.
+const CALLS: u32 = 16;
+
+fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<'a> Grains<'a> {
+/// What is known of a host's grains.
+#[derive(Debug, Clone)]
+pub enum Grains {
+    /// These are all; nothing is asked.
+    Complete(Arc<Map<String, Json>>),
+    /// The roster asserts these; others are asked of the host.
+    Asserted(Arc<Map<String, Json>>),
+}
+
+impl Grains {
     /// The grains the master vouches for.
-    pub(crate) fn asserted(self) -> &'a Map<String, Json> {
+    pub(crate) fn asserted(&self) -> &Map<String, Json> {
         match self {
             Self::Complete(map) | Self::Asserted(map) => map,
         }
@@ -35,45 +44,47 @@ impl<'a> Grains<'a> {
 }
 
 /// Answers for one host and one pass.
-pub struct Oracle<'a> {
-    pub(crate) minion: &'a str,
-    pub(crate) grains: Grains<'a>,
-    pub(crate) options: &'a Options,
-    pub(crate) files: Files<'a>,
+#[derive(Debug)]
+pub struct Oracle {
+    pub(crate) minion: String,
+    pub(crate) grains: Grains,
+    pub(crate) options: Arc<Options>,
+    pub(crate) files: Files,
     /// The compiled pillar; empty while the pillar itself is compiled.
     pub(crate) pillar: Json,
-    answers: &'a Answers,
-    asked: RefCell<BTreeSet<Question>>,
-    read: RefCell<BTreeMap<Question, Digest>>,
-    depth: RefCell<u32>,
+    /// The configuration as templates see it.
+    pub(crate) opts: Map<String, Json>,
+    answers: Arc<Answers>,
+    asked: Mutex<BTreeSet<Question>>,
+    read: Mutex<BTreeMap<Question, Digest>>,
+    depth: AtomicU32,
 }
 
-impl<'a> Oracle<'a> {
+impl Oracle {
     /// An oracle that has been asked nothing.
-    pub(crate) fn new(
-        minion: &'a str,
-        grains: Grains<'a>,
-        answers: &'a Answers,
-        options: &'a Options,
-        files: Files<'a>,
-        pillar: Json,
-    ) -> Self {
+    pub(crate) fn new(input: &Input<'_>, files: Files, pillar: Json) -> Self {
         Self {
-            minion,
-            grains,
-            options,
+            minion: input.minion.to_owned(),
+            grains: input.grains.clone(),
+            options: input.options.clone(),
             files,
             pillar,
-            answers,
-            asked: RefCell::new(BTreeSet::new()),
-            read: RefCell::new(BTreeMap::new()),
-            depth: RefCell::new(0),
+            opts: input.options.opts(input.minion),
+            answers: input.answers.clone(),
+            asked: Mutex::default(),
+            read: Mutex::default(),
+            depth: AtomicU32::new(0),
         }
     }
 
     /// Questions without an answer, and the digests of the answers that were used.
-    pub(crate) fn finish(self) -> (BTreeSet<Question>, BTreeMap<Question, Digest>) {
-        (self.asked.into_inner(), self.read.into_inner())
+    pub(crate) fn finish(&self) -> (BTreeSet<Question>, BTreeMap<Question, Digest>) {
+        (std::mem::take(&mut *locked(&self.asked)), std::mem::take(&mut *locked(&self.read)))
+    }
+
+    /// Whether anything had to be asked so far.
+    pub(crate) fn has_asked(&self) -> bool {
+        !locked(&self.asked).is_empty()
     }
 
     /// Looks a question up; an unknown one is recorded.
@@ -84,7 +95,7 @@ impl<'a> Oracle<'a> {
                 Some(answer.clone())
             }
             None => {
-                self.asked.borrow_mut().insert(question);
+                locked(&self.asked).insert(question);
                 None
             }
         }
@@ -92,7 +103,7 @@ impl<'a> Oracle<'a> {
 
     fn note(&self, question: Question, answer: &Answer) {
         let text = serde_json::to_vec(answer).unwrap_or_default();
-        self.read.borrow_mut().insert(question, Digest::of(&text));
+        locked(&self.read).insert(question, Digest::of(&text));
     }
 
     /// One grain by its key; `None` when the host has none, or is yet to be asked.
@@ -100,9 +111,9 @@ impl<'a> Oracle<'a> {
         if let Some(value) = self.grains.asserted().get(key) {
             return Some(value.clone());
         }
-        match self.grains {
-            Grains::Complete(_) => return automatic(self.minion, key),
-            Grains::Asserted(_) if key == "id" => return Some(self.minion.into()),
+        match &self.grains {
+            Grains::Complete(_) => return automatic(&self.minion, key),
+            Grains::Asserted(_) if key == "id" => return Some(self.minion.clone().into()),
             Grains::Asserted(_) => {}
         }
         let question = Question::Grain(key.to_owned());
@@ -134,7 +145,7 @@ impl<'a> Oracle<'a> {
 
     /// All grains.
     pub fn grains(&self) -> Map<String, Json> {
-        let mut all = match self.grains {
+        let mut all = match &self.grains {
             Grains::Complete(_) => Map::new(),
             Grains::Asserted(_) => match self.ask(Question::Grains) {
                 Some(Answer::Json(Json::Object(all))) => all,
@@ -142,7 +153,7 @@ impl<'a> Oracle<'a> {
             },
         };
         all.extend(self.grains.asserted().clone());
-        all.entry("id").or_insert_with(|| self.minion.into());
+        all.entry("id").or_insert_with(|| self.minion.clone().into());
         all
     }
 
@@ -159,12 +170,12 @@ impl<'a> Oracle<'a> {
         let Some(function) = functions::find(name) else {
             return self.call_host(name, args, kwargs);
         };
-        if *self.depth.borrow() > 16 {
-            return Err(format!("{name} calls itself too deeply"));
-        }
-        *self.depth.borrow_mut() += 1;
-        let result = function(self, &mut functions::Args::new(name, args, kwargs));
-        *self.depth.borrow_mut() -= 1;
+        let result = if self.depth.fetch_add(1, Ordering::Relaxed) > CALLS {
+            Err(format!("{name} calls itself too deeply"))
+        } else {
+            function(self, &mut functions::Args::new(name, args, kwargs))
+        };
+        self.depth.fetch_sub(1, Ordering::Relaxed);
         result
     }
 
@@ -202,17 +213,10 @@ fn automatic(minion: &str, key: &str) -> Option<Json> {
     }
 }
 
-impl Oracle<'_> {
-    /// The configuration as `opts` and `config.get` see it.
-    pub fn options_json(&self) -> Json {
-        let mut all = Map::new();
-        all.insert("id".to_owned(), self.minion.into());
-        all.insert("saltenv".to_owned(), Json::Null);
-        all.insert("pillarenv".to_owned(), Json::Null);
-        all.insert("file_client".to_owned(), "local".into());
-        all.insert("test".to_owned(), false.into());
-        all.extend(self.options.salt.clone());
-        Json::Object(all)
+impl Oracle {
+    /// The configuration as `config.get` sees it.
+    pub(crate) fn options_json(&self) -> Json {
+        Json::Object(self.opts.clone())
     }
 
     /// A value as text, for `slsutil.serialize`.

@@ -15,8 +15,8 @@ use super::template::{self, Template};
 use super::yaml::{self, Mark, Node, Value};
 
 /// Renders the sls files of one host.
-pub(crate) struct Renderer<'a, 'o> {
-    pub(crate) oracle: &'o Oracle<'a>,
+pub(crate) struct Renderer {
+    pub(crate) oracle: Arc<Oracle>,
     pub(crate) sources: Sources,
     /// Things worth knowing that are no errors.
     pub(crate) warnings: Vec<Diagnostic>,
@@ -47,7 +47,7 @@ enum Stage {
     Same,
 }
 
-impl Sls for Renderer<'_, '_> {
+impl Sls for Renderer {
     fn has_env(&self, env: &str) -> bool {
         self.oracle.files.has_env(env)
     }
@@ -82,8 +82,8 @@ impl Sls for Renderer<'_, '_> {
     }
 }
 
-impl<'a, 'o> Renderer<'a, 'o> {
-    pub(crate) fn new(oracle: &'o Oracle<'a>) -> Self {
+impl Renderer {
+    pub(crate) fn new(oracle: Arc<Oracle>) -> Self {
         Self {
             oracle,
             sources: Sources::default(),
@@ -131,7 +131,7 @@ impl<'a, 'o> Renderer<'a, 'o> {
                         vars: variables(subject),
                         sls: !subject.sls.is_empty(),
                     };
-                    let rendered = template::render(self.oracle, &template).map_err(|error| {
+                    let rendered = template::render(&self.oracle, &template).map_err(|error| {
                         let message = format!("{failed}: {}", error.message);
                         Box::new(error.diagnostic(message))
                     })?;

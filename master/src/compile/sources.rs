@@ -43,12 +43,12 @@ pub(crate) fn parse(text: &str, env: &str) -> Option<SaltUri> {
 const DATA: [&str; 6] = ["context", "defaults", "contents", "text", "env", "dataset"];
 
 /// Reads and renders the sources of one chunk.
-pub(crate) struct Sourcing<'a, 'o> {
-    pub(crate) oracle: &'o Oracle<'a>,
+pub(crate) struct Sourcing<'o> {
+    pub(crate) oracle: &'o Oracle,
     pub(crate) blobs: &'o mut Blobs,
 }
 
-impl Sourcing<'_, '_> {
+impl Sourcing<'_> {
     /// Every source the chunk names, by the text it names it with. `free` are the arguments that are variables of
     /// its templates.
     pub(crate) fn of(&mut self, low: &Low, free: &Map<String, Json>) -> BTreeMap<String, Sourced> {
@@ -86,7 +86,7 @@ impl Sourcing<'_, '_> {
     }
 
     fn one(&mut self, uri: &SaltUri, rendering: &Rendering<'_>) -> Sourced {
-        let files = self.oracle.files;
+        let files = self.oracle.files.clone();
         match files.entry(&uri.env, &uri.path).map(|entry| &entry.kind) {
             Some(Kind::File { executable }) => match self.file(&uri.env, &uri.path, rendering) {
                 Ok((content, size)) => Sourced::File { content, size, mode: mode(*executable) },
@@ -98,7 +98,7 @@ impl Sourcing<'_, '_> {
         }
     }
 
-    fn directory(&mut self, files: &Files<'_>, uri: &SaltUri, rendering: &Rendering<'_>) -> Vec<SourcedEntry> {
+    fn directory(&mut self, files: &Files, uri: &SaltUri, rendering: &Rendering<'_>) -> Vec<SourcedEntry> {
         let prefix = if uri.path.is_empty() { String::new() } else { format!("{}/", uri.path) };
         let mut entries = Vec::new();
         for (path, Entry { kind, link, .. }) in files.all(&uri.env) {

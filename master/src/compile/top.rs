@@ -36,8 +36,8 @@ pub(crate) enum Strategy {
 }
 
 /// The top files of one kind of roots.
-pub(crate) struct Tops<'r, 'a, 'o> {
-    pub(crate) renderer: &'r mut Renderer<'a, 'o>,
+pub(crate) struct Tops<'r> {
+    pub(crate) renderer: &'r mut Renderer,
     /// Name of the file below the roots.
     pub(crate) file: String,
     /// Only this environment counts, if one is given.
@@ -50,10 +50,10 @@ pub(crate) struct Tops<'r, 'a, 'o> {
 /// Sections of one top file.
 type Sections = Vec<(String, Vec<Target>)>;
 
-impl Tops<'_, '_, '_> {
+impl Tops<'_> {
     /// Reads and merges all top files.
     pub(crate) fn read(&mut self, strategy: Strategy) -> Top {
-        let options = self.renderer.oracle.options;
+        let options = self.renderer.oracle.options.clone();
         let envs: Vec<String> = match (&self.only, options.text("state_top_saltenv")) {
             (Some(only), _) => vec![only.clone()],
             (None, Some(one)) => vec![one.to_owned()],
@@ -221,7 +221,7 @@ impl Tops<'_, '_, '_> {
     /// Whether a target selects pillar for this host. A grain that only the host claims does not, unless the
     /// settings allow it (requirement C3).
     pub(crate) fn may_select(&mut self, target: &Target) -> bool {
-        let oracle = self.renderer.oracle;
+        let oracle = self.renderer.oracle.clone();
         let kind = match_kind(&target.entries);
         let expression = Json::String(target.expression.clone());
         if oracle.options.pillar_from_host_grains {

@@ -14,7 +14,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("dot_vals", dot_vals),
 ];
 
-fn get(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let key = args.text("key")?;
     let default = args
         .next("default")
@@ -72,7 +72,7 @@ fn get(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     Ok(data::traverse(&Json::Object(all), &key, &delimiter).unwrap_or(default))
 }
 
-fn option(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn option(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let key = args.text("value")?;
     let default = args
         .next("default")
@@ -83,11 +83,11 @@ fn option(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     Ok(found.unwrap_or(default))
 }
 
-fn items(oracle: &Oracle<'_>, _: &mut Args) -> Result<Json, String> {
+fn items(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
     Ok(oracle.options_json())
 }
 
-fn valid_fileproto(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn valid_fileproto(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let uri = args.text("uri")?;
     Ok(["salt://", "http://", "https://", "ftp://", "file://"]
         .iter()
@@ -95,7 +95,7 @@ fn valid_fileproto(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
         .into())
 }
 
-fn dot_vals(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn dot_vals(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let prefix = format!("{}.", args.text("value")?);
     let mut out = Map::new();
     let lower = oracle.pillar.get("master").cloned().unwrap_or(Json::Null);

@@ -24,7 +24,7 @@ fn uri(path: &str, env: &str) -> Option<SaltUri> {
     parse(path, env)
 }
 
-fn get_file_str(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn get_file_str(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let path = args.text("path")?;
     let Some(SaltUri { env, path }) = uri(&path, &env(args)) else {
         return Ok(false.into());
@@ -35,7 +35,7 @@ fn get_file_str(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
         .map_or(Json::Bool(false), |text| text.to_string().into()))
 }
 
-fn hash_file(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn hash_file(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let path = args.text("path")?;
     let Some(SaltUri { env, path }) = uri(&path, &env(args)) else {
         return Ok(Json::Object(serde_json::Map::new()));
@@ -48,19 +48,19 @@ fn hash_file(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     }
 }
 
-fn list_states(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn list_states(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     Ok(oracle.files.names(&env(args)).to_vec().into())
 }
 
-fn list_master(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn list_master(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     list(oracle, args, |kind| matches!(kind, Kind::File { .. }))
 }
 
-fn list_master_dirs(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn list_master_dirs(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     list(oracle, args, |kind| matches!(kind, Kind::Dir))
 }
 
-fn list(oracle: &Oracle<'_>, args: &mut Args, wanted: fn(&Kind) -> bool) -> Result<Json, String> {
+fn list(oracle: &Oracle, args: &mut Args, wanted: fn(&Kind) -> bool) -> Result<Json, String> {
     let env = env(args);
     let prefix = args.text_or("prefix", "");
     Ok(oracle
@@ -71,7 +71,7 @@ fn list(oracle: &Oracle<'_>, args: &mut Args, wanted: fn(&Kind) -> bool) -> Resu
         .collect())
 }
 
-fn envs(oracle: &Oracle<'_>, _: &mut Args) -> Result<Json, String> {
+fn envs(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
     Ok(oracle
         .files
         .envs()

@@ -14,7 +14,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("update", update),
 ];
 
-fn get(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let key = args.text("key")?;
     let default = args
         .next("default")
@@ -28,7 +28,7 @@ fn get(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     Ok(data::traverse(&values, path, ":").unwrap_or(default))
 }
 
-fn read(oracle: &Oracle<'_>, formula: &str) -> Result<Json, String> {
+fn read(oracle: &Oracle, formula: &str) -> Result<Json, String> {
     for env in oracle.files.envs() {
         for kind in ["json", "yaml"] {
             if let Some(text) = oracle.files.text(env, &format!("{formula}/defaults.{kind}"))? {
@@ -39,14 +39,14 @@ fn read(oracle: &Oracle<'_>, formula: &str) -> Result<Json, String> {
     Ok(Json::Object(Map::new()))
 }
 
-fn override_of(oracle: &Oracle<'_>, formula: &str) -> Json {
+fn override_of(oracle: &Oracle, formula: &str) -> Json {
     match oracle.pillar.get(formula) {
         Some(found @ Json::Object(_)) => found.clone(),
         _ => Json::Object(Map::new()),
     }
 }
 
-fn merge(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn merge(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let dest = args.required("dest")?;
     let src = args.required("src")?;
     let lists = if args.flag("merge_lists", false) {
@@ -63,12 +63,12 @@ fn merge(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     }
 }
 
-fn deepcopy(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn deepcopy(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     args.required("source")
 }
 
 /// Lays a group of defaults under every entry of `dest`.
-fn update(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn update(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let dest = super::mapping(args.required("dest")?, "dest")?;
     let defaults = args.required("defaults")?;
     let lists = if args.flag("merge_lists", true) {

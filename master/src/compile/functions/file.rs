@@ -8,19 +8,19 @@ use crate::compile::oracle::Oracle;
 pub(super) const FUNCTIONS: &[(&str, Function)] =
     &[("dirname", dirname), ("basename", basename), ("join", join)];
 
-fn dirname(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn dirname(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let path = args.text("path")?;
     let head = path.rfind('/').map_or("", |place| &path[..=place]);
     let bare = head.trim_end_matches('/');
     Ok(if bare.is_empty() { head } else { bare }.into())
 }
 
-fn basename(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn basename(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let path = args.text("path")?;
     Ok(path.rsplit('/').next().unwrap_or_default().into())
 }
 
-fn join(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn join(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let mut out = String::new();
     for part in args.rest() {
         let part = crate::compile::python::text(&part);

@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("filter_by", filter_by),
 ];
 
-fn get(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let key = args.text("key")?;
     let default = args
         .next("default")
@@ -27,11 +27,11 @@ fn get(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     Ok(oracle.grain_path(&key, &delimiter).unwrap_or(default))
 }
 
-fn items(oracle: &Oracle<'_>, _: &mut Args) -> Result<Json, String> {
+fn items(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
     Ok(Json::Object(oracle.grains()))
 }
 
-fn item(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn item(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let keys = args.rest();
     let default = args
         .rest_named()
@@ -46,13 +46,13 @@ fn item(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     Ok(Json::Object(out))
 }
 
-fn ls(oracle: &Oracle<'_>, _: &mut Args) -> Result<Json, String> {
+fn ls(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
     let mut keys: Vec<String> = oracle.grains().keys().cloned().collect();
     keys.sort();
     Ok(keys.into())
 }
 
-fn has_value(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn has_value(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let key = args.text("key")?;
     Ok(oracle
         .grain_path(&key, ":")
@@ -60,7 +60,7 @@ fn has_value(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
         .into())
 }
 
-fn equals(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn equals(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let key = args.text("key")?;
     let want = args.text("value")?;
     Ok(oracle
@@ -69,7 +69,7 @@ fn equals(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
         .into())
 }
 
-fn filter_by(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn filter_by(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let table = super::mapping(args.required("lookup_dict")?, "lookup_dict")?;
     let grain = args.text_or("grain", "os_family");
     let merge = args.next("merge");

@@ -43,17 +43,17 @@ fn of(args: &mut Args, kind: &str) -> Result<Json, String> {
     hash(args.text("instr")?.as_bytes(), kind).map(Json::String)
 }
 
-fn digest(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn digest(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let text = args.text("instr")?;
     let kind = args.text_or("checksum", "md5");
     hash(text.as_bytes(), &kind).map(Json::String)
 }
 
-fn encode(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn encode(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     Ok(STANDARD.encode(args.text("instr")?).into())
 }
 
-fn decode(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn decode(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let text = args.text("instr")?;
     let bytes = STANDARD
         .decode(text.trim())
@@ -61,7 +61,7 @@ fn decode(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned().into())
 }
 
-fn signature(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn signature(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let text = args.text("string")?;
     let secret = args.text("shared_secret")?;
     let challenge = args.text("challenge_hmac")?;

@@ -19,12 +19,12 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("filter_by", filter_by),
 ];
 
-fn by(oracle: &Oracle<'_>, args: &mut Args, kind: &str) -> Result<Json, String> {
+fn by(oracle: &Oracle, args: &mut Args, kind: &str) -> Result<Json, String> {
     let target = args.required("tgt")?;
     oracle.matches(kind, &target).map(Json::Bool)
 }
 
-fn filter_by(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn filter_by(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let table = super::mapping(args.required("lookup")?, "lookup")?;
     let kind = args.text_or("tgt_type", "compound");
     let _minion = args.next("minion_id");

@@ -16,7 +16,7 @@ mod slsutil;
 mod test;
 
 /// An execution function.
-pub(crate) type Function = for<'o> fn(&Oracle<'o>, &mut Args) -> Result<Json, String>;
+pub(crate) type Function = fn(&Oracle, &mut Args) -> Result<Json, String>;
 
 /// Every function, by module and name.
 const MODULES: &[(&str, &[(&str, Function)])] = &[

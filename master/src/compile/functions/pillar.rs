@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("filter_by", filter_by),
 ];
 
-fn get(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let key = args.text("key")?;
     let given = args.next("default");
     let merge = args.flag("merge", false);
@@ -53,11 +53,11 @@ fn get(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     }
 }
 
-fn items(oracle: &Oracle<'_>, _: &mut Args) -> Result<Json, String> {
+fn items(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
     Ok(oracle.pillar.clone())
 }
 
-fn raw(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn raw(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     Ok(match args.next("key") {
         Some(Json::String(key)) => oracle
             .pillar
@@ -68,7 +68,7 @@ fn raw(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     })
 }
 
-fn item(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn item(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let keys = args.rest();
     let mut named = args.rest_named();
     let default = named
@@ -88,7 +88,7 @@ fn item(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     Ok(Json::Object(out))
 }
 
-fn keys(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn keys(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let key = args.text("key")?;
     let delimiter = args.text_or("delimiter", ":");
     match data::traverse(&oracle.pillar, &key, &delimiter) {
@@ -98,7 +98,7 @@ fn keys(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     }
 }
 
-fn ls(oracle: &Oracle<'_>, _: &mut Args) -> Result<Json, String> {
+fn ls(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
     Ok(oracle
         .pillar
         .as_object()
@@ -108,7 +108,7 @@ fn ls(oracle: &Oracle<'_>, _: &mut Args) -> Result<Json, String> {
         .collect())
 }
 
-fn filter_by(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn filter_by(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let table = super::mapping(args.required("lookup_dict")?, "lookup_dict")?;
     let pillar = args.text("pillar")?;
     let merge = args.next("merge");

@@ -31,7 +31,7 @@ fn lists(join: bool) -> Lists {
     if join { Lists::Join } else { Lists::Replace }
 }
 
-fn strategy(oracle: &Oracle<'_>, args: &mut Args, a: &Json, b: &Json) -> Result<Json, String> {
+fn strategy(oracle: &Oracle, args: &mut Args, a: &Json, b: &Json) -> Result<Json, String> {
     let strategy = args.text_or("strategy", "smart");
     let _renderer = args.next("renderer");
     let join = args
@@ -57,13 +57,13 @@ fn combine(a: &Json, b: &Json, strategy: &str, join: Lists) -> Result<Json, Stri
     }
 }
 
-fn merge(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn merge(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let a = args.required("obj_a")?;
     let b = args.required("obj_b")?;
     strategy(oracle, args, &a, &b)
 }
 
-fn update(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn update(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let lower = args.required("dest")?;
     let upper = args.required("upd")?;
     let deep = args.flag("recursive_update", true);
@@ -71,7 +71,7 @@ fn update(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     combine(&lower, &upper, if deep { "recurse" } else { "overwrite" }, join)
 }
 
-fn merge_all(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn merge_all(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let all = args.required("lst")?;
     let kind = args.text_or("strategy", "smart");
     let _renderer = args.next("renderer");
@@ -87,14 +87,14 @@ fn merge_all(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     Ok(out)
 }
 
-fn serialize(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn serialize(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let kind = args.text("serializer")?;
     let value = args.required("obj")?;
     let options = args.rest_named();
     oracle.serialize(&kind, &value, &options).map(Json::String)
 }
 
-fn deserialize(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn deserialize(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let kind = args.text("serializer")?;
     let text = args.text("stream_or_string")?;
     match kind.as_str() {
@@ -104,14 +104,14 @@ fn deserialize(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
     }
 }
 
-fn boolstr(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn boolstr(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let value = args.required("value")?;
     let yes = args.required("true")?;
     let no = args.required("false")?;
     Ok(if python::truth(&value) { yes } else { no })
 }
 
-fn exists(oracle: &Oracle<'_>, args: &mut Args, wanted: fn(&Kind) -> bool) -> Result<Json, String> {
+fn exists(oracle: &Oracle, args: &mut Args, wanted: fn(&Kind) -> bool) -> Result<Json, String> {
     let path = args.text("path")?;
     let env = args.text_or("saltenv", "base");
     Ok(oracle
@@ -121,7 +121,7 @@ fn exists(oracle: &Oracle<'_>, args: &mut Args, wanted: fn(&Kind) -> bool) -> Re
         .into())
 }
 
-fn findup(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn findup(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let start = args.text("startpath")?;
     let names = match args.required("filenames")? {
         Json::Array(names) => names.iter().map(python::text).collect(),
@@ -151,7 +151,7 @@ fn findup(oracle: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
 }
 
 /// The comment block that formulas put at the top of files.
-fn banner(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn banner(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let number = |value: Option<Json>, default: usize| {
         value
             .and_then(|value| value.as_u64())

@@ -33,10 +33,10 @@ pub(super) const LOG: &[(&str, Function)] = &[
     ("exception", logged),
 ];
 
-fn arg(_: &Oracle<'_>, args: &mut Args) -> Result<Json, String> {
+fn arg(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     Ok(json!({ "args": args.rest(), "kwargs": args.rest_named() }))
 }
 
-fn logged(_: &Oracle<'_>, _: &mut Args) -> Result<Json, String> {
+fn logged(_: &Oracle, _: &mut Args) -> Result<Json, String> {
     Ok(true.into())
 }

@@ -1,19 +1,18 @@
 //! Arguments that every state has: from the user's spellings to [`Options`].
 
-use proto::{Args, Guard, Options, Retry};
+use std::collections::BTreeMap;
+
+use proto::{Args, Command, Guard, Options, Retry};
 use serde_json::{Map, Value as Json};
 
 use crate::compile::python;
-
-/// Options that guards need too, so that they stay among the arguments.
-pub(super) const FOR_COMMANDS: [&str; 8] =
-    ["cwd", "env", "runas", "runas_password", "umask", "timeout", "shell", "saltenv"];
 
 /// The options of a chunk, and what is wrong with them by argument.
 pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
     let mut wrong = Vec::new();
     let flag = |key: &str| args.get(key).is_some_and(python::truth);
     let options = Options {
+        guard: guard(args),
         onlyif: guards(args, "onlyif", &mut wrong),
         unless: guards(args, "unless", &mut wrong),
         creates: texts(args.get("creates")),
@@ -34,6 +33,34 @@ fn texts(value: Option<&Json>) -> Vec<String> {
         Some(Json::Array(items)) => items.iter().map(python::text).collect(),
         Some(one) => vec![python::text(one)],
     }
+}
+
+/// How guards run: in the directory, as the user and with the environment of the state.
+fn guard(args: &Args) -> Command {
+    let text = |key: &str| args.get(key).filter(|value| python::truth(value)).map(python::text);
+    Command {
+        cwd: text("cwd"),
+        runas: text("runas"),
+        shell: text("shell"),
+        env: environment(args.get("env")),
+        umask: text("umask").and_then(|digits| u32::from_str_radix(&digits, 8).ok()),
+        timeout: args.get("timeout").and_then(Json::as_u64),
+        ..Command::default()
+    }
+}
+
+/// `env` as a mapping, a list of mappings, or a list of `KEY=value`.
+fn environment(value: Option<&Json>) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    match value {
+        Some(Json::Object(map)) => env.extend(map.iter().map(|(key, value)| (key.clone(), python::text(value)))),
+        Some(Json::Array(items)) => items.iter().for_each(|item| env.extend(environment(Some(item)))),
+        Some(Json::String(pair)) => {
+            env.extend(pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())));
+        }
+        _ => {}
+    }
+    env
 }
 
 fn guards(args: &Args, key: &'static str, wrong: &mut Vec<(&'static str, String)>) -> Vec<Guard> {
