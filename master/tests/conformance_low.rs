@@ -198,7 +198,10 @@ impl Case {
             what: &what,
             exclude: &exclude,
         };
-        let tree = Tree { source: self.tree.clone(), layout: self.layout.clone() };
+        let tree = Tree {
+            source: self.tree.clone(),
+            layout: self.layout.clone(),
+        };
         let made = match step["do"].as_str().expect("a step") {
             "low" | "apply" => compile::low(&tree, &input).map(|made| made.value.to_json()),
             "low_sls" => compile::low_sls(&tree, &input).map(|made| made.value.to_json()),

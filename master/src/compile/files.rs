@@ -136,7 +136,11 @@ pub(crate) enum Which {
 
 impl Files {
     pub(crate) fn new(tree: &super::Tree, which: Which) -> Self {
-        Self { tree: tree.source.clone(), layout: tree.layout.clone(), which }
+        Self {
+            tree: tree.source.clone(),
+            layout: tree.layout.clone(),
+            which,
+        }
     }
 
     fn listing(&self) -> &Listing {
@@ -157,12 +161,15 @@ impl Files {
 
     /// All sls names, sorted.
     pub(crate) fn names(&self, env: &str) -> &[String] {
-        self.listing().envs.get(env).map_or(&[], |env| env.names.as_slice())
+        self.listing()
+            .envs
+            .get(env)
+            .map_or(&[], |env| env.names.as_slice())
     }
 
     /// Every file and directory below the roots of an environment, by path.
     pub(crate) fn all(&self, env: &str) -> impl Iterator<Item = (&str, &Entry)> {
-        self.listing
+        self.listing()
             .envs
             .get(env)
             .into_iter()

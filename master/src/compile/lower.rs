@@ -50,15 +50,34 @@ impl Lowering<'_> {
                     chunk
                 }
             };
-            let needs = step.needs.iter().map(|need| Requisite { kind: need.kind, on: need.on.clone() }).collect();
+            let needs = step
+                .needs
+                .iter()
+                .map(|need| Requisite {
+                    kind: need.kind,
+                    on: need.on.clone(),
+                })
+                .collect();
             let (listens, listen_errors) = match listens.get(&step.low) {
                 Some(found) if !step.check => found.clone(),
                 _ => Default::default(),
             };
-            chunks.push(Chunk { needs, check_only: step.check, listens, listen_errors, ..base });
+            chunks.push(Chunk {
+                needs,
+                check_only: step.check,
+                listens,
+                listen_errors,
+                ..base
+            });
         }
-        let options = RunOptions { failhard: self.oracle.options.flag("failhard", false) };
-        Catalog { chunks, assumes: Vec::new(), options }
+        let options = RunOptions {
+            failhard: self.oracle.options.flag("failhard", false),
+        };
+        Catalog {
+            chunks,
+            assumes: Vec::new(),
+            options,
+        }
     }
 
     fn chunk(&mut self, low: &Low) -> Chunk {
@@ -75,7 +94,10 @@ impl Lowering<'_> {
                 }
             }
         }
-        let mut sourcing = Sourcing { oracle: self.oracle, blobs: &mut self.blobs };
+        let mut sourcing = Sourcing {
+            oracle: self.oracle,
+            blobs: &mut self.blobs,
+        };
         let sources = sourcing.of(low, &free);
         if let Err(problem) = fill(&sourcing, low, &mut args) {
             let at = low.places.get("contents").copied().unwrap_or(low.at);
@@ -94,7 +116,12 @@ impl Lowering<'_> {
             args.insert("name".to_owned(), low.name.clone());
         }
         Chunk {
-            id: ChunkId { state: low.state.clone(), id: low.id.clone(), name: low.name_text(), fun: low.fun.clone() },
+            id: ChunkId {
+                state: low.state.clone(),
+                id: low.id.clone(),
+                name: low.name_text(),
+                fun: low.fun.clone(),
+            },
             sls: low.sls.clone(),
             args,
             needs: Vec::new(),
@@ -128,11 +155,13 @@ impl Lowering<'_> {
             }
             if spec.param(key).is_none() {
                 let at = low.places.get(key).copied().unwrap_or(low.at);
-                let message =
-                    format!("Passed invalid arguments: '{key}' is an invalid keyword argument for '{function}'.");
+                let message = format!(
+                    "Passed invalid arguments: '{key}' is an invalid keyword argument for '{function}'."
+                );
                 let help = did_you_mean(key, spec.params.iter().map(|param| param.name));
                 let help = help.unwrap_or_else(|| format!("see `salt-rs doc {function}`"));
-                self.problems.push(self.sources.error(at, message).with_help(help));
+                self.problems
+                    .push(self.sources.error(at, message).with_help(help));
             }
         }
     }
@@ -141,11 +170,17 @@ impl Lowering<'_> {
 /// Puts values of the pillar, and rendered contents, where the state expects them.
 fn fill(sourcing: &Sourcing<'_>, low: &Low, args: &mut Args) -> Result<(), String> {
     let pillar = &sourcing.oracle.pillar;
-    let delimiter = args.get("contents_delimiter").and_then(Json::as_str).unwrap_or(":").to_owned();
+    let delimiter = args
+        .get("contents_delimiter")
+        .and_then(Json::as_str)
+        .unwrap_or(":")
+        .to_owned();
     let value = match args.get("contents_pillar") {
         Some(Json::Array(keys)) => {
-            let values: Option<Vec<Json>> =
-                keys.iter().map(|key| data::traverse(pillar, &python::text(key), &delimiter)).collect();
+            let values: Option<Vec<Json>> = keys
+                .iter()
+                .map(|key| data::traverse(pillar, &python::text(key), &delimiter))
+                .collect();
             values.map(Json::Array)
         }
         Some(key) if python::truth(key) => data::traverse(pillar, &python::text(key), &delimiter),
@@ -155,7 +190,10 @@ fn fill(sourcing: &Sourcing<'_>, low: &Low, args: &mut Args) -> Result<(), Strin
         args.shift_remove("contents_pillar");
         args.insert("contents".to_owned(), value);
     }
-    if let Some(key) = args.get("dataset_pillar").filter(|key| python::truth(key)).map(python::text)
+    if let Some(key) = args
+        .get("dataset_pillar")
+        .filter(|key| python::truth(key))
+        .map(python::text)
         && let Some(value) = data::traverse(pillar, &key, ":")
     {
         args.shift_remove("dataset_pillar");
@@ -185,7 +223,8 @@ fn listens(ordered: &Ordered) -> Listens {
         .map(|(place, step)| (place, &ordered.lows[step.low]))
         .collect();
     let named = |module: &str, name: &str| -> Vec<usize> {
-        let fits = |low: &&(usize, &Low)| low.1.state == module && (low.1.id == name || low.1.name_text() == name);
+        let fits =
+            |low: &&(usize, &Low)| low.1.state == module && (low.1.id == name || low.1.name_text() == name);
         places.iter().filter(fits).map(|(place, _)| *place).collect()
     };
     let low_of = |place: usize| ordered.steps[place].low;
@@ -193,7 +232,11 @@ fn listens(ordered: &Ordered) -> Listens {
         for (module, name) in references(low.args.get("listen"), &places) {
             let on = named(&module, &name);
             if on.is_empty() {
-                found.entry(low_of(*place)).or_default().1.push((low.id.clone(), module, name));
+                found
+                    .entry(low_of(*place))
+                    .or_default()
+                    .1
+                    .push((low.id.clone(), module, name));
                 continue;
             }
             for listener in named(&low.state, &low.id) {
@@ -210,7 +253,10 @@ fn listens(ordered: &Ordered) -> Listens {
 }
 
 fn add(found: &mut Listens, low: usize, on: Vec<usize>) {
-    let requisite = Requisite { kind: RequisiteKind::Listen, on };
+    let requisite = Requisite {
+        kind: RequisiteKind::Listen,
+        on,
+    };
     let listens = &mut found.entry(low).or_default().0;
     if !listens.contains(&requisite) {
         listens.push(requisite);
@@ -222,9 +268,14 @@ fn references(value: Option<&Json>, places: &[(usize, &Low)]) -> Vec<(String, St
     let mut found = Vec::new();
     for entry in value.and_then(Json::as_array).into_iter().flatten() {
         match entry {
-            Json::Object(map) => found.extend(map.iter().map(|(module, name)| (module.clone(), python::text(name)))),
+            Json::Object(map) => found.extend(
+                map.iter()
+                    .map(|(module, name)| (module.clone(), python::text(name))),
+            ),
             Json::String(text) => {
-                let named = places.iter().find(|(_, low)| low.id == *text || low.name_text() == *text);
+                let named = places
+                    .iter()
+                    .find(|(_, low)| low.id == *text || low.name_text() == *text);
                 found.extend(named.map(|(_, low)| (low.state.clone(), low.id.clone())));
             }
             _ => {}

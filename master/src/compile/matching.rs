@@ -3,7 +3,8 @@
 use serde_json::{Map, Value as Json};
 
 use super::oracle::{Grains, Oracle};
-use super::python::{self, fnmatch};
+use super::python;
+use crate::target::{self, Kind, Matcher, Needs, Subject};
 
 impl Oracle {
     /// Whether a target of that kind means this host.
@@ -11,82 +12,68 @@ impl Oracle {
     /// # Errors
     /// A target that is malformed, or of an unknown kind.
     pub(crate) fn matches(&self, kind: &str, target: &Json) -> Result<bool, String> {
-        let grains = self.grains_for(kind, target);
-        self.matches_with(kind, target, &grains)
+        let matcher = matcher(kind, target)?;
+        let grains = self.grains_for(&self.needs(&matcher)?);
+        self.matches_with(&matcher, &grains)
     }
 
-    /// As [`Oracle::matches`], by the grains the master vouches for alone.
-    pub(crate) fn matches_asserted(&self, kind: &str, target: &Json) -> Result<bool, String> {
-        self.matches_with(kind, target, self.grains.asserted())
-    }
-
-    fn matches_with(&self, kind: &str, target: &Json, grains: &Map<String, Json>) -> Result<bool, String> {
-        let text = python::text(target);
-        Ok(match kind {
-            "list" => text.split(',').any(|one| one.trim() == self.minion),
-            "grain" => {
-                let (key, glob) = text.split_once(':').unwrap_or((&text, ""));
-                match grains.get(key) {
-                    Some(Json::Array(items)) => items.iter().any(|item| fnmatch(&python::text(item), glob)),
-                    Some(one) => fnmatch(&python::text(one), glob),
-                    None => false,
-                }
-            }
-            _ => fnmatch(self.minion, &text),
-        })
-    }
-
-    fn grains_for(&self, kind: &str, target: &Json) -> Map<String, Json> {
-        if let Grains::Complete(all) = self.grains {
-            return all.clone();
+    /// Whether a target may select pillar. `Err(None)` says that it depends on a grain which only the host claims
+    /// (requirement C3).
+    ///
+    /// # Errors
+    /// As [`Oracle::matches`].
+    pub(crate) fn selects(&self, kind: &str, target: &Json) -> Result<bool, Option<String>> {
+        let matcher = matcher(kind, target)?;
+        let needs = self.needs(&matcher)?;
+        let claimed = self.matches_with(&matcher, &self.grains_for(&needs))?;
+        let asserted = self.grains.asserted();
+        let vouched = matches!(self.grains, Grains::Complete(_))
+            || needs
+                .grains
+                .iter()
+                .all(|key| key != "*" && asserted.contains_key(key));
+        if vouched
+            || self.options.pillar_from_host_grains
+            || self.matches_with(&matcher, asserted)? == claimed
+        {
+            return Ok(claimed);
         }
-        let mut found = self.grains.asserted().clone();
-        for key in self.grain_keys(kind, &python::text(target), 0) {
-            if !found.contains_key(&key)
-                && let Some(value) = self.grain(&key)
-            {
-                found.insert(key, value);
-            }
-        }
-        found
+        Err(None)
     }
 
-    /// Keys of the grains a target looks at.
-    fn grain_keys(&self, kind: &str, target: &str, depth: usize) -> Vec<String> {
-        let first = |text: &str, delimiter: char| text.split(delimiter).next().unwrap_or_default().to_owned();
-        match kind {
-            "grain" | "grain_pcre" => vec![first(target, ':')],
-            "ipcidr" => vec!["ipv4".to_owned(), "ipv6".to_owned()],
-            "nodegroup" if depth < 8 => {
-                let words = self
-                    .options
-                    .nodegroups
-                    .get(target)
-                    .map(|words| words.join(" "))
-                    .unwrap_or_default();
-                self.grain_keys("compound", &words, depth + 1)
-            }
-            "compound" if depth < 8 => {
-                let mut keys = Vec::new();
-                for word in target.split_whitespace() {
-                    let Some((engine, rest)) = word.trim_start_matches('(').split_once('@') else {
-                        continue;
-                    };
-                    let mut chars = engine.chars();
-                    let kind = match chars.next() {
-                        Some('G' | 'P') => {
-                            keys.push(first(rest, chars.next().unwrap_or(':')));
-                            continue;
-                        }
-                        Some('S') => "ipcidr",
-                        Some('N') => "nodegroup",
-                        _ => continue,
-                    };
-                    keys.extend(self.grain_keys(kind, rest.trim_end_matches(')'), depth + 1));
-                }
-                keys
-            }
-            _ => Vec::new(),
+    fn needs(&self, matcher: &Matcher) -> Result<Needs, String> {
+        matcher
+            .needs(&self.options.nodegroups)
+            .map_err(|error| error.to_string())
+    }
+
+    fn matches_with(&self, matcher: &Matcher, grains: &Map<String, Json>) -> Result<bool, String> {
+        let none = Map::new();
+        let subject = Subject {
+            id: &self.minion,
+            grains,
+            pillar: self.pillar.as_object().unwrap_or(&none),
+            nodegroups: &self.options.nodegroups,
+        };
+        target::matches(matcher, &subject).map_err(|error| error.to_string())
+    }
+
+    fn grains_for(&self, needs: &Needs) -> Map<String, Json> {
+        if needs.grains.contains("*") {
+            return self.grains();
         }
+        let known = needs
+            .grains
+            .iter()
+            .filter_map(|key| Some((key.clone(), self.grain(key)?)));
+        known.collect()
+    }
+}
+
+fn matcher(kind: &str, target: &Json) -> Result<Matcher, String> {
+    let kind = Kind::named(kind).map_err(|error| error.to_string())?;
+    match target {
+        Json::Array(ids) => Ok(Matcher::list(ids.iter().map(python::text))),
+        one => Matcher::parse(kind, &python::text(one)).map_err(|error| error.to_string()),
     }
 }

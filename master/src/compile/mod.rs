@@ -117,16 +117,8 @@ pub struct Tree {
 /// # Errors
 /// [`Stop::Ask`] alone.
 pub fn pillar(tree: &Tree, input: &Input<'_>) -> Result<Made<Pillar>, Stop> {
-    let files = Files::new(tree.source, &tree.layout.pillar);
-    let empty = Json::Object(Map::new());
-    let oracle = Oracle::new(
-        input.minion,
-        input.grains,
-        input.answers,
-        input.options,
-        files,
-        empty,
-    );
+    let files = Files::new(tree, Which::Pillar);
+    let oracle = Arc::new(Oracle::new(input, files, Json::Object(Map::new())));
     let mut value = pillar::compile(&oracle, input.pillar);
     let warnings = std::mem::take(&mut value.warnings);
     finish(&oracle, value, warnings)
@@ -222,7 +214,9 @@ pub fn compile(tree: &Tree, input: &Input<'_>) -> Compiled {
         }
         let ordered = ordered(renderer, input)?;
         let nothing = match (matches.is_empty(), ordered.lows.is_empty()) {
-            (true, _) => Some("No Top file or master_tops data matches found. Please see master log for details."),
+            (true, _) => {
+                Some("No Top file or master_tops data matches found. Please see master log for details.")
+            }
             (false, true) => Some("No states found for this minion"),
             (false, false) => None,
         };
@@ -236,13 +230,25 @@ pub fn compile(tree: &Tree, input: &Input<'_>) -> Compiled {
         };
         let catalog = lowering.catalog(&ordered);
         let (problems, blobs) = (lowering.problems, lowering.blobs);
-        if problems.iter().any(|problem| problem.severity == diagnostic::Severity::Error) {
+        if problems
+            .iter()
+            .any(|problem| problem.severity == diagnostic::Severity::Error)
+        {
             return Err(problems);
         }
-        Ok(Ready { catalog, blobs, warnings: problems, nothing })
+        Ok(Ready {
+            catalog,
+            blobs,
+            warnings: problems,
+            nothing,
+        })
     });
     match made {
-        Ok(Made { value: mut ready, reads, mut warnings }) => {
+        Ok(Made {
+            value: mut ready,
+            reads,
+            mut warnings,
+        }) => {
             ready.catalog.assumes = lower::assumes(reads);
             warnings.append(&mut ready.warnings);
             ready.warnings = warnings;
@@ -270,16 +276,9 @@ fn with_pillar<T>(
             std::iter::once(headline).chain(pillar.problems).collect(),
         ));
     }
-    let files = Files::new(tree.source, &tree.layout.states);
-    let oracle = Oracle::new(
-        input.minion,
-        input.grains,
-        input.answers,
-        input.options,
-        files,
-        pillar.data,
-    );
-    let mut renderer = Renderer::new(&oracle);
+    let files = Files::new(tree, Which::States);
+    let oracle = Arc::new(Oracle::new(input, files, pillar.data));
+    let mut renderer = Renderer::new(oracle.clone());
     let result = pass(&mut renderer);
     warnings.append(&mut renderer.warnings);
     drop(renderer);

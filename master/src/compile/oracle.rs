@@ -79,12 +79,10 @@ impl Oracle {
 
     /// Questions without an answer, and the digests of the answers that were used.
     pub(crate) fn finish(&self) -> (BTreeSet<Question>, BTreeMap<Question, Digest>) {
-        (std::mem::take(&mut *locked(&self.asked)), std::mem::take(&mut *locked(&self.read)))
-    }
-
-    /// Whether anything had to be asked so far.
-    pub(crate) fn has_asked(&self) -> bool {
-        !locked(&self.asked).is_empty()
+        (
+            std::mem::take(&mut *locked(&self.asked)),
+            std::mem::take(&mut *locked(&self.read)),
+        )
     }
 
     /// Looks a question up; an unknown one is recorded.

@@ -81,7 +81,11 @@ pub(crate) fn order(high: &High, rules: &Rules<'_>, sources: &Sources) -> Result
             for on in needs.iter_mut().flat_map(|need| &mut need.on) {
                 *on = places[*on];
             }
-            Step { low: graph.nodes[node].low, check: graph.nodes[node].check, needs }
+            Step {
+                low: graph.nodes[node].low,
+                check: graph.nodes[node].check,
+                needs,
+            }
         })
         .collect();
     Ok(Ordered { lows, steps })

@@ -36,7 +36,10 @@ pub(crate) fn parse(text: &str, env: &str) -> Option<SaltUri> {
     let rest = rest.strip_prefix('|').unwrap_or(rest);
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let asked = query.split('&').find_map(|pair| pair.strip_prefix("saltenv="));
-    Some(SaltUri { env: asked.unwrap_or(env).to_owned(), path: path.trim_matches('/').to_owned() })
+    Some(SaltUri {
+        env: asked.unwrap_or(env).to_owned(),
+        path: path.trim_matches('/').to_owned(),
+    })
 }
 
 /// Arguments that hold no sources but data of the user's own.
@@ -52,7 +55,11 @@ impl Sourcing<'_> {
     /// Every source the chunk names, by the text it names it with. `free` are the arguments that are variables of
     /// its templates.
     pub(crate) fn of(&mut self, low: &Low, free: &Map<String, Json>) -> BTreeMap<String, Sourced> {
-        let engine = low.args.get("template").filter(|engine| python::truth(engine)).map(python::text);
+        let engine = low
+            .args
+            .get("template")
+            .filter(|engine| python::truth(engine))
+            .map(python::text);
         let env = low.args.get("saltenv").and_then(Json::as_str).unwrap_or(&low.env);
         let mut found = BTreeMap::new();
         let mut texts = Vec::new();
@@ -65,7 +72,13 @@ impl Sourcing<'_> {
                 continue;
             }
             if let Some(uri) = parse(text, env) {
-                let rendering = Rendering { low, free, env: &uri.env, source: text, engine: engine.as_deref() };
+                let rendering = Rendering {
+                    low,
+                    free,
+                    env: &uri.env,
+                    source: text,
+                    engine: engine.as_deref(),
+                };
                 found.insert(text.to_owned(), self.one(&uri, &rendering));
             }
         }
@@ -77,9 +90,17 @@ impl Sourcing<'_> {
 
     /// A template that is not in the tree cannot be rendered here.
     fn elsewhere(&self, low: &Low, found: &mut BTreeMap<String, Sourced>) {
-        let Some(source) = low.args.get("source") else { return };
-        let several = source.as_array().map_or_else(|| vec![source], |items| items.iter().collect());
-        for text in several.into_iter().filter_map(Json::as_str).filter(|text| !text.starts_with("salt://")) {
+        let Some(source) = low.args.get("source") else {
+            return;
+        };
+        let several = source
+            .as_array()
+            .map_or_else(|| vec![source], |items| items.iter().collect());
+        for text in several
+            .into_iter()
+            .filter_map(Json::as_str)
+            .filter(|text| !text.starts_with("salt://"))
+        {
             let why = format!("{text} is not in the tree, and only files of the tree can be templates");
             found.entry(text.to_owned()).or_insert(Sourced::Broken(why));
         }
@@ -89,7 +110,11 @@ impl Sourcing<'_> {
         let files = self.oracle.files.clone();
         match files.entry(&uri.env, &uri.path).map(|entry| &entry.kind) {
             Some(Kind::File { executable }) => match self.file(&uri.env, &uri.path, rendering) {
-                Ok((content, size)) => Sourced::File { content, size, mode: mode(*executable) },
+                Ok((content, size)) => Sourced::File {
+                    content,
+                    size,
+                    mode: mode(*executable),
+                },
                 Err(why) => Sourced::Broken(why),
             },
             Some(Kind::Dir) => Sourced::Dir(self.directory(&files, uri, rendering)),
@@ -99,15 +124,25 @@ impl Sourcing<'_> {
     }
 
     fn directory(&mut self, files: &Files, uri: &SaltUri, rendering: &Rendering<'_>) -> Vec<SourcedEntry> {
-        let prefix = if uri.path.is_empty() { String::new() } else { format!("{}/", uri.path) };
+        let prefix = if uri.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}/", uri.path)
+        };
         let mut entries = Vec::new();
         for (path, Entry { kind, link, .. }) in files.all(&uri.env) {
-            let Some(below) = path.strip_prefix(&prefix) else { continue };
+            let Some(below) = path.strip_prefix(&prefix) else {
+                continue;
+            };
             let what = match (link, kind) {
                 (Some(to), Kind::Link { .. }) => SourcedKind::Link { to: to.clone() },
                 (_, Kind::Dir) => SourcedKind::Dir,
                 (_, Kind::File { executable }) => match self.file(&uri.env, path, rendering) {
-                    Ok((content, size)) => SourcedKind::File { content, size, mode: mode(*executable) },
+                    Ok((content, size)) => SourcedKind::File {
+                        content,
+                        size,
+                        mode: mode(*executable),
+                    },
                     Err(why) => SourcedKind::Broken(why),
                 },
                 (_, Kind::Link { .. } | Kind::Other) => continue,
@@ -117,20 +152,38 @@ impl Sourcing<'_> {
                 Some(to) if keeps => SourcedKind::Link { to: to.clone() },
                 _ => what,
             };
-            entries.push(SourcedEntry { path: below.to_owned(), what });
+            entries.push(SourcedEntry {
+                path: below.to_owned(),
+                what,
+            });
         }
         entries
     }
 
     fn file(&mut self, env: &str, path: &str, rendering: &Rendering<'_>) -> Result<(Digest, u64), String> {
-        let bytes = self.oracle.files.read(env, path)?.ok_or_else(|| format!("{path} is no file"))?;
+        let bytes = self
+            .oracle
+            .files
+            .read(env, path)?
+            .ok_or_else(|| format!("{path} is no file"))?;
         let bytes = match rendering.engine {
             None => bytes,
             Some("jinja") => {
                 let text = std::str::from_utf8(&bytes).map_err(|_| format!("{path} is not UTF-8 text"))?;
-                let full = self.oracle.files.entry(env, path).map_or(path, |entry| entry.full.as_str());
+                let full = self
+                    .oracle
+                    .files
+                    .entry(env, path)
+                    .map_or(path, |entry| entry.full.as_str());
                 let vars = rendering.variables()?;
-                let template = Template { name: path, full, text, env, vars, sls: false };
+                let template = Template {
+                    name: path,
+                    full,
+                    text,
+                    env,
+                    vars,
+                    sls: false,
+                };
                 let rendered = template::render(self.oracle, &template).map_err(|failed| failed.shown)?;
                 Arc::from(rendered.text.into_bytes())
             }
@@ -154,10 +207,25 @@ impl Sourcing<'_> {
             text.push('\n');
         }
         let none = Map::new();
-        let rendering = Rendering { low, free: &none, env: &low.env, source: "", engine: None };
+        let rendering = Rendering {
+            low,
+            free: &none,
+            env: &low.env,
+            source: "",
+            engine: None,
+        };
         let vars = rendering.variables()?;
-        let template = Template { name: "contents", full: &low.sls, text: &text, env: &low.env, vars, sls: false };
-        template::render(self.oracle, &template).map(|rendered| rendered.text).map_err(|failed| failed.shown)
+        let template = Template {
+            name: "contents",
+            full: &low.sls,
+            text: &text,
+            env: &low.env,
+            vars,
+            sls: false,
+        };
+        template::render(self.oracle, &template)
+            .map(|rendered| rendered.text)
+            .map_err(|failed| failed.shown)
     }
 }
 
@@ -239,7 +307,12 @@ mod tests {
 
     #[test]
     fn addresses_name_environment_and_path() {
-        let uri = |env: &str, path: &str| Some(SaltUri { env: env.to_owned(), path: path.to_owned() });
+        let uri = |env: &str, path: &str| {
+            Some(SaltUri {
+                env: env.to_owned(),
+                path: path.to_owned(),
+            })
+        };
         assert_eq!(parse("salt://a/b", "base"), uri("base", "a/b"));
         assert_eq!(parse("salt://a/b?saltenv=dev", "base"), uri("dev", "a/b"));
         assert_eq!(parse("salt://a/", "base"), uri("base", "a"));

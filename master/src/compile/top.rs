@@ -221,32 +221,22 @@ impl Tops<'_> {
     /// Whether a target selects pillar for this host. A grain that only the host claims does not, unless the
     /// settings allow it (requirement C3).
     pub(crate) fn may_select(&mut self, target: &Target) -> bool {
-        let oracle = self.renderer.oracle.clone();
         let kind = match_kind(&target.entries);
         let expression = Json::String(target.expression.clone());
-        if oracle.options.pillar_from_host_grains {
-            return self.is_meant(target);
-        }
-        let asserted = oracle.matches_asserted(&kind, &expression);
-        let claimed = oracle.matches(&kind, &expression);
-        match (asserted, claimed) {
-            (Ok(asserted), Ok(claimed)) if asserted == claimed => asserted,
-            (Ok(_), Ok(_)) => {
+        let problem = match self.renderer.oracle.selects(&kind, &expression) {
+            Ok(meant) => return meant,
+            Err(Some(message)) => self.renderer.sources.error(target.at, message),
+            Err(None) => {
                 let message = format!(
                     "pillar target '{}' depends on a grain that only the host claims",
                     target.expression
                 );
                 let help = "assert the grain in the roster, or set pillar_from_host_grains: true";
-                self.problems
-                    .push(self.renderer.sources.error(target.at, message).with_help(help));
-                false
+                self.renderer.sources.error(target.at, message).with_help(help)
             }
-            (Err(message), _) | (_, Err(message)) => {
-                self.problems
-                    .push(self.renderer.sources.error(target.at, message));
-                false
-            }
-        }
+        };
+        self.problems.push(problem);
+        false
     }
 
     fn is_meant(&mut self, target: &Target) -> bool {

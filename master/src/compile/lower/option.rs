@@ -22,7 +22,10 @@ pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
         parallel: flag("parallel"),
         no_log: flag("no_log"),
         reload_modules: flag("reload_modules"),
-        undo: args.get("undo").filter(|undo| python::truth(undo)).map(python::text),
+        undo: args
+            .get("undo")
+            .filter(|undo| python::truth(undo))
+            .map(python::text),
     };
     (options, wrong)
 }
@@ -37,7 +40,11 @@ fn texts(value: Option<&Json>) -> Vec<String> {
 
 /// How guards run: in the directory, as the user and with the environment of the state.
 fn guard(args: &Args) -> Command {
-    let text = |key: &str| args.get(key).filter(|value| python::truth(value)).map(python::text);
+    let text = |key: &str| {
+        args.get(key)
+            .filter(|value| python::truth(value))
+            .map(python::text)
+    };
     Command {
         cwd: text("cwd"),
         runas: text("runas"),
@@ -53,10 +60,15 @@ fn guard(args: &Args) -> Command {
 fn environment(value: Option<&Json>) -> BTreeMap<String, String> {
     let mut env = BTreeMap::new();
     match value {
-        Some(Json::Object(map)) => env.extend(map.iter().map(|(key, value)| (key.clone(), python::text(value)))),
+        Some(Json::Object(map)) => {
+            env.extend(map.iter().map(|(key, value)| (key.clone(), python::text(value))))
+        }
         Some(Json::Array(items)) => items.iter().for_each(|item| env.extend(environment(Some(item)))),
         Some(Json::String(pair)) => {
-            env.extend(pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())));
+            env.extend(
+                pair.split_once('=')
+                    .map(|(key, value)| (key.to_owned(), value.to_owned())),
+            );
         }
         _ => {}
     }
@@ -92,11 +104,21 @@ fn function(map: &Map<String, Json>) -> Option<Guard> {
         None => Vec::new(),
     };
     let get_return = kwargs.shift_remove("get_return").map(|path| python::text(&path));
-    Some(Guard::Function { fun, args, kwargs, get_return })
+    Some(Guard::Function {
+        fun,
+        args,
+        kwargs,
+        get_return,
+    })
 }
 
 fn retry(value: &Json, wrong: &mut Vec<(&'static str, String)>) -> Option<Retry> {
-    let default = Retry { attempts: 2, interval: 30, until: true, splay: 0 };
+    let default = Retry {
+        attempts: 2,
+        interval: 30,
+        until: true,
+        splay: 0,
+    };
     match value {
         Json::Bool(true) => Some(default),
         Json::Object(map) => {
@@ -110,7 +132,10 @@ fn retry(value: &Json, wrong: &mut Vec<(&'static str, String)>) -> Option<Retry>
         }
         other if !python::truth(other) => None,
         other => {
-            wrong.push(("retry", format!("retry must be true or a mapping, not {}", python::repr(other))));
+            wrong.push((
+                "retry",
+                format!("retry must be true or a mapping, not {}", python::repr(other)),
+            ));
             None
         }
     }
@@ -135,7 +160,10 @@ mod tests {
         assert_eq!(options.unless.len(), 3);
         assert_eq!(options.onlyif, [Guard::Command("true".to_owned())]);
         assert_eq!(options.creates, ["/z"]);
-        assert_eq!(options.retry.map(|retry| (retry.attempts, retry.interval)), Some((3, 30)));
+        assert_eq!(
+            options.retry.map(|retry| (retry.attempts, retry.interval)),
+            Some((3, 30))
+        );
     }
 
     #[test]
