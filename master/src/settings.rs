@@ -17,6 +17,7 @@ use crate::compile::diagnostic::{Diagnostic, Severity, nearest};
 use crate::compile::yaml::{Node, Value};
 use crate::document::Document;
 use crate::tree::location::{Location, expand, normal};
+use crate::tree::signature;
 
 mod surroundings;
 
@@ -263,11 +264,13 @@ impl TreeSettings {
         {
             self.pillar = roots;
         }
-        if let Some(keys) = fields
-            .take("signers")
-            .and_then(|node| document.texts(node, "tree.signers"))
-        {
-            self.signers = keys;
+        if let Some(node) = fields.take("signers") {
+            self.signers = document.texts(node, "tree.signers").unwrap_or_default();
+            for key in &self.signers {
+                if let Err(reason) = signature::signer(key) {
+                    document.report(node.at, format!("tree.signers: `{key}` is {reason}"), None);
+                }
+            }
         }
         fields.finish(document);
     }

@@ -12,6 +12,7 @@ use std::sync::{Arc, RwLock};
 
 use thiserror::Error;
 
+use crate::settings::TreeSettings;
 use location::Location;
 
 mod fetch;
@@ -20,6 +21,7 @@ mod listing;
 pub mod location;
 mod memory;
 mod recorded;
+pub(crate) mod signature;
 pub mod worktree;
 
 pub use listing::{Kind, TreeEntry, Walked};
@@ -100,6 +102,14 @@ pub enum TreeError {
     /// A name that stands for two commits.
     #[error("`{0}` is ambiguous in {1}: write refs/heads/{0}, refs/tags/{0} or more digits of the commit")]
     AmbiguousRev(String, String),
+    /// Signers are configured and none of them signed it.
+    #[error("commit {rev} is refused: {reason}")]
+    Unsigned {
+        /// The commit.
+        rev: String,
+        /// What is wrong with its signature.
+        reason: String,
+    },
     /// The commit has no such directory.
     #[error("commit {rev} has no directory `{path}`")]
     NoDirectory {
@@ -166,27 +176,42 @@ pub enum TreeError {
     },
 }
 
-/// Opens the tree at a commit: fetches when it is remote, resolves `rev` once, reads objects only.
+/// Opens the tree at a commit: fetches when it is remote, resolves the revision once, checks who signed it, reads
+/// objects only.
 ///
 /// # Errors
-/// No repository, no such commit, a tree beyond the limits, a failed fetch.
-pub fn open(location: &Location, rev: &str, state_dir: &Path) -> Result<Arc<dyn Source>, TreeError> {
-    match location {
-        Location::Local(path) => Ok(Arc::new(git::open(path, rev)?)),
+/// No repository, no such commit, one that no configured signer signed, a tree beyond the limits, a failed fetch.
+pub fn open(tree: &TreeSettings, state_dir: &Path) -> Result<Arc<dyn Source>, TreeError> {
+    match &tree.url {
+        Location::Local(path) => Ok(Arc::new(git::open(path, &tree.rev, &tree.signers)?)),
         Location::Remote(url) => {
-            let mirror = fetch::mirror(url, rev, state_dir)?;
-            Ok(Arc::new(git::open_as(&mirror, rev, &url.to_string())?))
+            let mirror = fetch::mirror(url, &tree.rev, state_dir)?;
+            Ok(Arc::new(git::open_as(
+                &mirror,
+                &tree.rev,
+                &tree.signers,
+                &url.to_string(),
+            )?))
         }
     }
 }
 
-/// Opens the files as they lie (`--worktree`): the directories `below` of the location, all of it when empty.
+/// Opens the files as they lie (`--worktree`): the file roots and pillar roots of the settings.
 ///
 /// # Errors
-/// A remote location, no such directory, a file that cannot be read, a tree beyond the limits.
-pub fn open_worktree(location: &Location, below: &[String]) -> Result<Arc<dyn Source>, TreeError> {
-    match location {
-        Location::Local(path) => Ok(Arc::new(worktree::open(path, below)?)),
+/// A remote location, configured signers (nobody signs files), no such directory, a file that cannot be read, a tree
+/// beyond the limits.
+pub fn open_worktree(tree: &TreeSettings) -> Result<Arc<dyn Source>, TreeError> {
+    if !tree.signers.is_empty() {
+        let reason = "files that are no commit are signed by nobody".to_owned();
+        return Err(TreeError::Unsigned {
+            rev: "worktree".to_owned(),
+            reason,
+        });
+    }
+    let below: Vec<String> = tree.salt.iter().chain(&tree.pillar).cloned().collect();
+    match &tree.url {
+        Location::Local(path) => Ok(Arc::new(worktree::open(path, &below)?)),
         Location::Remote(url) => Err(TreeError::NoFiles(url.to_string())),
     }
 }

@@ -45,7 +45,7 @@ tree:
   ref: 1234567
   salt: [salt, ./formulas/a/]
   pillar: .
-  signers: ['ssh-ed25519 AAAA']
+  signers: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti me@example.org']
 roster: ../hosts.yaml
 state_dir: ~/state
 ssh: { user: admin, key: keys/id, known_hosts: ~/kh, port: '2222', connect_timeout: 3 }
@@ -58,7 +58,10 @@ salt: { failhard: true, pillar_merge_lists: on, my_conf: x, jinja_env: { trim_bl
     assert_eq!(settings.tree.rev, "1234567");
     assert_eq!(settings.tree.salt, ["salt", "formulas/a"]);
     assert_eq!(settings.tree.pillar, [""]);
-    assert_eq!(settings.tree.signers, ["ssh-ed25519 AAAA"]);
+    assert_eq!(
+        settings.tree.signers,
+        ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti me@example.org"]
+    );
     assert_eq!(settings.roster, Path::new("/proj/../hosts.yaml"));
     assert_eq!(settings.state_dir, Path::new("/home/me/state"));
     assert_eq!(settings.ssh.user, "admin");
@@ -114,6 +117,17 @@ fn names_every_problem_with_its_place() {
     for ((message, help), (start, hint)) in found.iter().zip(want) {
         assert!(message.starts_with(start), "{message} / {start}");
         assert_eq!(help.as_deref(), hint, "{message}");
+    }
+}
+
+#[test]
+fn signers_are_keys() {
+    for (key, want) in [
+        ("nonsense", "not an ssh public key"),
+        ("-----BEGIN PGP PUBLIC KEY BLOCK-----", "not supported"),
+    ] {
+        let problems = parse(&format!("tree: {{ signers: ['{key}'] }}\n")).unwrap_err();
+        assert!(problems[0].message.contains(want), "{}", problems[0]);
     }
 }
 

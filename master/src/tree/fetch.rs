@@ -281,11 +281,11 @@ mod tests {
         let state = Scratch::new();
         let url = format!("file://{}", repo.path().display());
         let dir = fetch(&url).mirror("main", state.path()).unwrap();
-        assert_eq!(git::open(&dir, "main").unwrap().rev(), first);
+        assert_eq!(git::open(&dir, "main", &[]).unwrap().rev(), first);
         hook(&dir);
         let second = repo.commit(&[("salt/a", "2")]);
         let dir = fetch(&url).mirror("main", state.path()).unwrap();
-        let tree = git::open(&dir, "main").unwrap();
+        let tree = git::open(&dir, "main", &[]).unwrap();
         assert_eq!(tree.rev(), second);
         assert_eq!(tree.read("salt/a").unwrap().as_deref(), Some(b"2".as_slice()));
         assert!(!dir.join("hook-ran").exists());

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
+use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags, StatusOptions};
 
 use super::listing::{Dir, Item, Listing, join, names};
-use super::{BLOB, Content, DEPTH, ENTRIES, Tree, TreeError};
+use super::{BLOB, Content, DEPTH, ENTRIES, Tree, TreeError, signature};
 use crate::compile::diagnostic::nearest;
 
 /// A tree of git objects.
@@ -30,19 +30,20 @@ impl std::fmt::Debug for Objects {
 /// When `path` is a directory inside the work tree, the tree is that directory of the commit.
 ///
 /// # Errors
-/// No repository, somebody else's, no such commit, a tree beyond the limits.
-pub fn open(path: &Path, rev: &str) -> Result<GitTree, TreeError> {
-    open_as(path, rev, &path.display().to_string())
+/// No repository, somebody else's, no such commit, one that none of the `signers` signed, a tree beyond the limits.
+pub fn open(path: &Path, rev: &str, signers: &[String]) -> Result<GitTree, TreeError> {
+    open_as(path, rev, signers, &path.display().to_string())
 }
 
 /// The same, under the name by which the user knows the repository.
-pub(super) fn open_as(path: &Path, rev: &str, name: &str) -> Result<GitTree, TreeError> {
+pub(super) fn open_as(path: &Path, rev: &str, signers: &[String], name: &str) -> Result<GitTree, TreeError> {
     let repository = repository(path)?;
     let at = Place {
         repository: &repository,
         path,
     };
     let commit = at.resolve(rev, name)?;
+    signature::check(&repository, commit, signers)?;
     let commit_tree = repository.find_commit(commit).and_then(|commit| commit.tree());
     let mut tree = commit_tree.map_err(at.fail("the commit"))?;
     let prefix = at.prefix();
@@ -61,6 +62,41 @@ pub(super) fn open_as(path: &Path, rev: &str, name: &str) -> Result<GitTree, Tre
         path: path.to_owned(),
     };
     Ok(Tree::new(commit.to_string(), Listing::new(root), objects))
+}
+
+/// Files below `roots` that differ from the commit checked out, so that a run of a commit can say what it leaves out.
+/// Empty for a bare repository. Paths are relative to the work tree.
+///
+/// # Errors
+/// No repository, or the work tree cannot be read.
+pub fn uncommitted(path: &Path, roots: &[String]) -> Result<Vec<String>, TreeError> {
+    let repository = repository(path)?;
+    let at = Place {
+        repository: &repository,
+        path,
+    };
+    if repository.is_bare() {
+        return Ok(Vec::new());
+    }
+    let prefix = at.prefix();
+    let mut options = StatusOptions::new();
+    options
+        .include_untracked(true)
+        .recurse_untracked_dirs(true)
+        .disable_pathspec_match(true);
+    for root in roots {
+        let whole = names(&prefix).chain(names(root)).collect::<Vec<_>>().join("/");
+        if !whole.is_empty() {
+            options.pathspec(whole);
+        }
+    }
+    let found = repository
+        .statuses(Some(&mut options))
+        .map_err(at.fail("the work tree"))?;
+    Ok(found
+        .iter()
+        .map(|entry| String::from_utf8_lossy(entry.path_bytes()).into_owned())
+        .collect())
 }
 
 impl Content for Objects {

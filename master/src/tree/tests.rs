@@ -74,7 +74,7 @@ fn text(source: &dyn Source, path: &str) -> Option<String> {
 
 fn both(repo: &Repo) -> [Box<dyn Source>; 2] {
     [
-        Box::new(git::open(repo.path(), "main").unwrap()),
+        Box::new(git::open(repo.path(), "main", &[]).unwrap()),
         Box::new(worktree::open(repo.path(), &[]).unwrap()),
     ]
 }
@@ -127,7 +127,7 @@ fn follows_links_inside_and_refuses_the_way_out() {
     repo.link("loop1", "salt/loop2");
     repo.commit(&[("salt/real/a", "A"), ("shared/c", "C")]);
     for source in [
-        Box::new(git::open(repo.path(), "main").unwrap()) as Box<dyn Source>,
+        Box::new(git::open(repo.path(), "main", &[]).unwrap()) as Box<dyn Source>,
         Box::new(worktree::open(repo.path(), &["salt".to_owned()]).unwrap()),
     ] {
         assert_eq!(text(&*source, "salt/file").as_deref(), Some("A"));
@@ -172,7 +172,7 @@ fn a_commit_is_not_the_work_tree() {
     let repo = Repo::new();
     let commit = repo.commit(&[("a", "committed")]);
     repo.0.write("a", "changed");
-    let tree = git::open(repo.path(), "main").unwrap();
+    let tree = git::open(repo.path(), "main", &[]).unwrap();
     assert_eq!(
         (tree.rev(), text(&tree, "a").as_deref()),
         (commit.as_str(), Some("committed"))
@@ -202,7 +202,7 @@ fn resolves_branches_tags_and_commits() {
     repo.git(&["branch", "both"]);
     let second = repo.commit(&[("a", "2")]);
     repo.git(&["tag", "both"]);
-    let rev = |name: &str| git::open(repo.path(), name).map(|tree| tree.rev().to_owned());
+    let rev = |name: &str| git::open(repo.path(), name, &[]).map(|tree| tree.rev().to_owned());
     for (name, want) in [
         ("main", &second),
         ("HEAD", &second),
@@ -230,17 +230,17 @@ fn resolves_branches_tags_and_commits() {
 fn opens_bare_repositories_and_directories_inside() {
     let repo = Repo::new();
     let commit = repo.commit(&[("infra/salt/a", "1"), ("b", "2")]);
-    let inside = git::open(&repo.path().join("infra"), "main").unwrap();
+    let inside = git::open(&repo.path().join("infra"), "main", &[]).unwrap();
     assert_eq!(
         (inside.rev(), text(&inside, "salt/a").as_deref()),
         (commit.as_str(), Some("1"))
     );
     assert!(matches!(inside.read("../b"), Err(TreeError::Outside(_))));
-    let bare = git::open(&repo.path().join(".git"), "main").unwrap();
+    let bare = git::open(&repo.path().join(".git"), "main", &[]).unwrap();
     assert_eq!(text(&bare, "b").as_deref(), Some("2"));
     repo.0.write("later/salt/x", "not committed");
     assert!(matches!(
-        git::open(&repo.path().join("later"), "main"),
+        git::open(&repo.path().join("later"), "main", &[]),
         Err(TreeError::NoDirectory { .. })
     ));
 }
@@ -249,15 +249,15 @@ fn opens_bare_repositories_and_directories_inside() {
 fn says_what_is_missing() {
     let dir = Scratch::new();
     assert!(matches!(
-        git::open(&dir.path().join("none"), "main"),
+        git::open(&dir.path().join("none"), "main", &[]),
         Err(TreeError::Missing(_))
     ));
     assert!(matches!(
-        git::open(dir.path(), "main"),
+        git::open(dir.path(), "main", &[]),
         Err(TreeError::NotARepository(_))
     ));
     assert!(matches!(
-        git::open(Repo::new().path(), "main"),
+        git::open(Repo::new().path(), "main", &[]),
         Err(TreeError::Empty(_))
     ));
     assert!(matches!(
@@ -282,7 +282,7 @@ fn refuses_submodules_pointers_and_large_files() {
     repo.0.write("salt/large", vec![0; 16 * 1024 * 1024 + 1]);
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
     repo.commit(&[("salt/lfs", pointer), ("salt/fine", "x")]);
-    let tree = git::open(repo.path(), "main").unwrap();
+    let tree = git::open(repo.path(), "main", &[]).unwrap();
     assert!(matches!(tree.read("salt/sub/x"), Err(TreeError::Submodule(_))));
     assert!(matches!(tree.walk("salt"), Err(TreeError::Submodule(_))));
     assert!(matches!(tree.read("salt/lfs"), Err(TreeError::Lfs(_))));
@@ -301,7 +301,7 @@ fn replaced_objects_are_not_followed() {
     let second = repo.commit(&[("a", "forged")]);
     repo.git(&["replace", &first, &second]);
     assert_eq!(
-        text(&git::open(repo.path(), &first).unwrap(), "a").as_deref(),
+        text(&git::open(repo.path(), &first, &[]).unwrap(), "a").as_deref(),
         Some("true")
     );
 }
@@ -327,12 +327,7 @@ fn records_what_was_read() {
 fn many_threads_read_one_tree() {
     let repo = Repo::new();
     repo.commit(&[("a", "1"), ("b", "2")]);
-    let tree = open(
-        &Location::Local(repo.path().to_owned()),
-        "main",
-        Path::new("/nowhere"),
-    )
-    .unwrap();
+    let tree = open(&settings(&repo), Path::new("/nowhere")).unwrap();
     let threads: Vec<_> = (0..8)
         .map(|_| {
             let tree = Arc::clone(&tree);
@@ -360,7 +355,70 @@ fn a_repository_of_another_user_is_refused_with_the_way_out() {
         return;
     }
     chown(repo.path(), Some(4321), None).unwrap();
-    let error = git::open(repo.path(), "main").unwrap_err();
+    let error = git::open(repo.path(), "main", &[]).unwrap_err();
     assert!(matches!(error, TreeError::Foreign(_)), "{error}");
     assert!(error.to_string().contains("safe.directory"));
+}
+
+fn settings(repo: &Repo) -> TreeSettings {
+    TreeSettings {
+        url: Location::Local(repo.path().to_owned()),
+        rev: "main".to_owned(),
+        salt: vec!["salt".to_owned()],
+        pillar: vec!["pillar".to_owned()],
+        signers: vec![],
+    }
+}
+
+#[test]
+fn opens_what_the_settings_say() {
+    let repo = Repo::new();
+    repo.commit(&[("salt/a", "1"), ("pillar/b", "2"), ("other", "3")]);
+    repo.0.write("salt/a", "changed");
+    let settings = settings(&repo);
+    let commit = open(&settings, Path::new("/nowhere")).unwrap();
+    let lying = open_worktree(&settings).unwrap();
+    assert_eq!(
+        (
+            text(&*commit, "salt/a").as_deref(),
+            text(&*commit, "other").as_deref()
+        ),
+        (Some("1"), Some("3"))
+    );
+    assert_eq!(
+        (text(&*lying, "salt/a").as_deref(), text(&*lying, "other")),
+        (Some("changed"), None)
+    );
+    assert_eq!(text(&*lying, "pillar/b").as_deref(), Some("2"));
+    let signed = TreeSettings {
+        signers: vec!["ssh-ed25519 x".to_owned()],
+        ..settings.clone()
+    };
+    assert!(matches!(open_worktree(&signed), Err(TreeError::Unsigned { .. })));
+    assert!(matches!(
+        open(&signed, Path::new("/nowhere")),
+        Err(TreeError::Unsigned { .. })
+    ));
+    let url = Location::parse("https://example.org/x.git", Path::new("/"), None).unwrap();
+    assert!(matches!(
+        open_worktree(&TreeSettings { url, ..settings }),
+        Err(TreeError::NoFiles(_))
+    ));
+}
+
+#[test]
+fn says_what_a_commit_leaves_out() {
+    let repo = Repo::new();
+    repo.commit(&[("infra/salt/a", "1"), ("infra/salt/b", "1"), ("infra/other", "1")]);
+    let roots = ["salt".to_owned(), "pillar".to_owned()];
+    let left_out = || git::uncommitted(&repo.path().join("infra"), &roots).unwrap();
+    assert_eq!(left_out(), Vec::<String>::new());
+    repo.0.write("infra/salt/a", "changed");
+    repo.0.write("infra/pillar/new", "1");
+    repo.0.write("infra/other", "changed");
+    assert_eq!(left_out(), ["infra/pillar/new", "infra/salt/a"]);
+    assert_eq!(
+        git::uncommitted(&repo.path().join(".git"), &roots).unwrap(),
+        Vec::<String>::new()
+    );
 }
