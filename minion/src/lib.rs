@@ -1,5 +1,18 @@
 //! The agent's hands: answers, acts, journal, undo. Plain threads, no runtime, no templates, no network.
 
+pub(crate) mod clock;
+pub mod converge;
+pub mod dry;
+pub mod fake;
+pub mod guards;
 pub mod journal;
 pub mod live;
+pub mod meets;
+#[cfg(test)]
+pub(crate) mod probe;
+pub mod schedule;
+#[cfg(test)]
+pub(crate) mod scratch;
 pub mod system;
+pub mod transact;
+pub mod undo;

@@ -1,0 +1,271 @@
+//! The loop: requisites, guards, plan, act, report; one chunk after the other.
+//!
+//! A plan is the very same loop on [`crate::dry::Dry`]: what differs is only which words of a state's plan are told. Nothing
+//! here knows how an act is done; [`crate::transact`] does it and keeps the record.
+
+mod call;
+mod prefetch;
+
+use std::time::Instant;
+
+use proto::{Catalog, Entry, Outcome, Problem, StateResult};
+use states::State;
+
+use crate::journal::Record;
+use crate::journal::owed::Owed;
+use crate::schedule::{Schedule, Verdict};
+use crate::system::System;
+use crate::transact::Hands;
+use prefetch::Known;
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Make it so.
+    Apply,
+    /// Say what would be done; the system is a [`crate::dry::Dry`].
+    Plan,
+    /// Apply as long as there is nothing to do, and stop before the first act.
+    Look,
+}
+
+/// Finds a state function; [`states::find`] outside tests.
+pub type Find = fn(&str, &str) -> Option<&'static dyn State>;
+
+/// What a run needs to know besides the catalog.
+pub struct Run<'a> {
+    /// What it is for.
+    pub goal: Goal,
+    /// What unfinished runs before it left open.
+    pub owed: Owed,
+    /// The state functions.
+    pub find: Find,
+    /// Asked between two steps: true ends the run there.
+    pub cancelled: &'a dyn Fn() -> bool,
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("goal", &self.goal)
+            .field("owed", &self.owed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the loop ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// Results in run order.
+    pub states: Vec<StateResult>,
+    /// Over all states; see [`Outcome`].
+    pub outcome: Outcome,
+    /// [`Goal::Look`] found something to do and did not do it; the results stop there.
+    pub work: bool,
+    /// Lines for people.
+    pub notes: Vec<String>,
+}
+
+/// [`Goal::Look`] came to an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Work;
+
+/// Runs a catalog on a system.
+pub fn converge<S: System>(
+    system: &mut S,
+    catalog: &Catalog,
+    run: Run<'_>,
+    record: &mut dyn Record,
+) -> Ended {
+    let mut pass = Pass {
+        catalog,
+        goal: run.goal,
+        find: run.find,
+        cancelled: run.cancelled,
+        schedule: Schedule::new(catalog, run.owed),
+        hands: Hands::new(system, record),
+        known: Known::new(),
+        states: Vec::with_capacity(catalog.chunks.len()),
+        places: Vec::with_capacity(catalog.chunks.len()),
+        hazy: Vec::new(),
+        requirers: requirers(catalog),
+        broken: None,
+    };
+    let work = pass.run().is_err();
+    pass.end(work)
+}
+
+/// One pass over a catalog.
+struct Pass<'a, S> {
+    catalog: &'a Catalog,
+    goal: Goal,
+    find: Find,
+    cancelled: &'a dyn Fn() -> bool,
+    schedule: Schedule<'a>,
+    hands: Hands<'a, S>,
+    known: Known,
+    states: Vec<StateResult>,
+    /// The chunk of each result, for those that have one.
+    places: Vec<Option<usize>>,
+    /// In a plan: chunks whose whole effect cannot be known beforehand.
+    hazy: Vec<call::Hazy>,
+    requirers: Vec<Vec<usize>>,
+    /// Why the journal cannot be written any more.
+    broken: Option<String>,
+}
+
+impl<S: System> Pass<'_, S> {
+    fn run(&mut self) -> Result<(), Work> {
+        for place in 0..self.catalog.chunks.len() {
+            if let Some(why) = self.stopped() {
+                self.leave(place, &why);
+                return Ok(());
+            }
+            let began = Instant::now();
+            let result = match self.schedule.verdict(place) {
+                Verdict::NotRun(result) => *result,
+                Verdict::Run => self.attempts(place, None)?,
+                Verdict::RunThenWatch(changed) => self.attempts(place, Some(&changed))?,
+            };
+            self.schedule.done(place, &result);
+            if self.catalog.chunks[place].check_only {
+                continue;
+            }
+            let ends = self.goal != Goal::Plan && self.schedule.ends(place, &result);
+            self.tell(result, place, None, began);
+            if ends {
+                break;
+            }
+        }
+        self.listen()
+    }
+
+    /// Salt's listeners: watch actions at the end (salt-semantics section 8).
+    fn listen(&mut self) -> Result<(), Work> {
+        for listener in self.schedule.listeners() {
+            if self.stopped().is_some() {
+                return Ok(());
+            }
+            let began = Instant::now();
+            let result = self.listener(listener.chunk)?;
+            self.tell(result, listener.chunk, Some(listener.id), began);
+        }
+        for result in self.schedule.listen_errors() {
+            self.push(result, None);
+        }
+        Ok(())
+    }
+
+    fn stopped(&self) -> Option<String> {
+        if let Some(why) = &self.broken {
+            return Some(format!("The run was stopped before this state: {why}"));
+        }
+        (self.cancelled)().then(|| "The run was cancelled before this state".to_owned())
+    }
+
+    /// Reports a state as it ends; `listener` is its id when it ran as one.
+    fn tell(&mut self, mut result: StateResult, place: usize, listener: Option<String>, began: Instant) {
+        result.duration_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        if self.catalog.chunks[place].options.no_log {
+            mask(&mut result);
+        }
+        match listener {
+            Some(id) => {
+                result.id = id;
+                "mod_watch".clone_into(&mut result.fun);
+                self.push(result, None);
+            }
+            None => self.push(result, Some(place)),
+        }
+    }
+
+    fn push(&mut self, result: StateResult, place: Option<usize>) {
+        if let Err(problem) = self.hands.record().append(&Entry::State(result.clone())) {
+            self.broken.get_or_insert(problem.text);
+        }
+        self.states.push(result);
+        self.places.push(place);
+    }
+
+    /// Chunks from `place` on are not run, for a reason.
+    fn leave(&mut self, place: usize, why: &str) {
+        let rest = self.catalog.chunks[place..].iter();
+        for chunk in rest.filter(|chunk| !chunk.check_only) {
+            let mut result = StateResult::met(&chunk.id, &chunk.sls);
+            result.result = Some(false);
+            result.state_ran = false;
+            why.clone_into(&mut result.comment);
+            result.run_num = self.schedule.number();
+            self.push(result, None);
+        }
+    }
+
+    fn end(self, work: bool) -> Ended {
+        let bad = |(result, place): (&StateResult, &Option<usize>)| {
+            result.result == Some(false) && !place.is_some_and(|place| self.schedule.handled(place))
+        };
+        let touched = |result: &StateResult| !result.changes.is_empty() || result.result.is_none();
+        let outcome = if self.broken.is_some() || self.states.iter().zip(&self.places).any(bad) {
+            Outcome::Failed
+        } else if self.hands.begun() > 0 || self.states.iter().any(touched) {
+            Outcome::Changed
+        } else {
+            Outcome::Ok
+        };
+        let mut notes = Vec::new();
+        if self.schedule.paid() {
+            notes.push("a state had its turn that an unfinished run had kept from it".to_owned());
+        }
+        notes.extend(self.broken);
+        Ended {
+            states: self.states,
+            outcome,
+            work,
+            notes,
+        }
+    }
+}
+
+/// `no_log`: what the state said is for nobody's eyes; whether it changed something stays visible.
+fn mask(result: &mut StateResult) {
+    const STARS: &str = "**********";
+    STARS.clone_into(&mut result.comment);
+    for (_, value) in &mut result.changes {
+        *value = STARS.into();
+    }
+    result.warnings.clear();
+}
+
+/// For each chunk the chunks that require it.
+fn requirers(catalog: &Catalog) -> Vec<Vec<usize>> {
+    let mut found = vec![Vec::new(); catalog.chunks.len()];
+    for (place, chunk) in catalog.chunks.iter().enumerate() {
+        for on in chunk.needs.iter().flat_map(|need| &need.on) {
+            if let Some(list) = found.get_mut(*on) {
+                list.push(place);
+            }
+        }
+    }
+    found
+}
+
+/// Takes entries nowhere but to whoever looks on: the record of a plan.
+pub struct Onlooker<'a>(pub &'a mut dyn FnMut(&Entry));
+
+impl std::fmt::Debug for Onlooker<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Onlooker")
+    }
+}
+
+impl Record for Onlooker<'_> {
+    fn append(&mut self, entry: &Entry) -> Result<(), Problem> {
+        if matches!(entry, Entry::State(_)) {
+            (self.0)(entry);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! A plan's host: acts land in an overlay which later reads see; nothing is written anywhere.
+//!
+//! What an act would bring that nobody can know beforehand (the files of a package, the effect of a command) is not
+//! invented here; the loop marks results that hang on it.
+
+mod account;
+mod paths;
+
+use std::collections::BTreeMap;
+
+use proto::{
+    Act, Address, Answer, Change, Digest, Fidelity, Package, Performed, PreImage, Problem, ProblemKind,
+    Question, Unit, Value,
+};
+
+use crate::system::{Botched, System};
+
+/// Planned acts laid over another system.
+#[derive(Debug)]
+pub struct Dry<S> {
+    inner: S,
+    over: BTreeMap<Address, Value>,
+    kept: BTreeMap<Digest, Vec<u8>>,
+    /// Ids given so far to accounts whose real ids nobody knows yet.
+    given: u32,
+}
+
+impl<S: System> Dry<S> {
+    /// Lays an empty overlay over `inner`.
+    pub const fn new(inner: S) -> Self {
+        Self {
+            inner,
+            over: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            given: 0,
+        }
+    }
+
+    /// The system below, as it was.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+
+    /// What an address would hold.
+    fn read(&mut self, at: &Address) -> Value {
+        if let Some(value) = self.over.get(at) {
+            return value.clone();
+        }
+        match at {
+            Address::Path(path) if self.covered(path) => Value::Absent,
+            Address::Unit(name) => self.unit(name),
+            _ => self.below(Question::Read(at.clone())),
+        }
+    }
+
+    /// The value that the system below gives.
+    fn below(&mut self, question: Question) -> Value {
+        match self.inner.answer(&[question]).pop() {
+            Some(Answer::Value(value)) => value,
+            _ => Value::Absent,
+        }
+    }
+
+    /// A unit whose file is planned exists as soon as the file does.
+    fn unit(&mut self, name: &str) -> Value {
+        let live = self.below(Question::Read(Address::Unit(name.to_owned())));
+        if matches!(&live, Value::Unit(unit) if unit.known) {
+            return live;
+        }
+        let folders = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"];
+        for folder in folders {
+            let path = format!("{folder}/systemd/system/{name}");
+            if let Some(Value::File { content, .. }) = self.over.get(&Address::Path(path)).cloned() {
+                let bytes = self.object(&content).unwrap_or_default();
+                let installable = String::from_utf8_lossy(&bytes)
+                    .lines()
+                    .any(|line| line.trim() == "[Install]");
+                return Value::Unit(Unit {
+                    known: true,
+                    active: false,
+                    enablement: if installable { "disabled" } else { "static" }.to_owned(),
+                });
+            }
+        }
+        live
+    }
+
+    fn object(&mut self, digest: &Digest) -> Option<Vec<u8>> {
+        if let Some(bytes) = self.kept.get(digest) {
+            return Some(bytes.clone());
+        }
+        match self
+            .inner
+            .answer(&[Question::Bytes(states::host::object_path(digest))])
+            .pop()
+        {
+            Some(Answer::Bytes(bytes)) => bytes,
+            _ => None,
+        }
+    }
+
+    /// The answer where the overlay has a say in it.
+    fn overlaid(&mut self, question: &Question) -> Option<Answer> {
+        match question {
+            Question::Bytes(path) if path.starts_with("object:") => {
+                let digest = path.strip_prefix("object:")?.parse().ok()?;
+                self.kept
+                    .get(&digest)
+                    .map(|bytes| Answer::Bytes(Some(bytes.clone())))
+            }
+            _ if self.over.is_empty() => None,
+            Question::Read(at @ (Address::Path(_) | Address::Unit(_))) => Some(Answer::Value(self.read(at))),
+            Question::Read(at) => self.over.get(at).map(|value| Answer::Value(value.clone())),
+            Question::Follow(path) => Some(Answer::Value(self.follow(path).1)),
+            Question::Bytes(path) => Some(Answer::Bytes(self.bytes(path))),
+            Question::List(path) => Some(Answer::Tree(self.list(path))),
+            _ => None,
+        }
+    }
+
+    /// What would be there after an assignment: the wanted value with its open places filled as far as anybody can.
+    fn settled(&mut self, at: &Address, to: &Value) -> Value {
+        match (at, to) {
+            (Address::Package(name), Value::Package(wanted)) if wanted.version.is_empty() => {
+                let version = match self.inner.answer(&[Question::Candidate(name.clone())]).pop() {
+                    Some(Answer::Text(version)) => version,
+                    _ => String::new(),
+                };
+                Value::Package(Package {
+                    version,
+                    ..wanted.clone()
+                })
+            }
+            (Address::User(name), Value::User(wanted)) => self.user(name, wanted),
+            (Address::Group(name), Value::Group(wanted)) => self.group(name, wanted),
+            (_, to) => to.clone(),
+        }
+    }
+}
+
+impl<S: System> System for Dry<S> {
+    fn answer(&mut self, ask: &[Question]) -> Vec<Answer> {
+        let mut answers: Vec<Option<Answer>> = ask.iter().map(|question| self.overlaid(question)).collect();
+        let open = || ask.iter().zip(&answers).filter(|(_, answer)| answer.is_none());
+        let rest: Vec<Question> = open().map(|(question, _)| question.clone()).collect();
+        if !rest.is_empty() {
+            let mut found = self.inner.answer(&rest).into_iter();
+            for answer in answers.iter_mut().filter(|answer| answer.is_none()) {
+                *answer = found.next();
+            }
+        }
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or(Answer::Missing))
+            .collect()
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<Digest, Problem> {
+        let digest = Digest::of(bytes);
+        self.kept.insert(digest, bytes.to_vec());
+        Ok(digest)
+    }
+
+    fn observe(&mut self, acts: &[Act]) -> Result<Vec<PreImage>, Problem> {
+        let mut images = Vec::new();
+        for act in acts {
+            match act {
+                Act::Assign { at, expect, to, .. } => {
+                    let was = self.read(at);
+                    if !was.same(expect) {
+                        return Err(Problem::new(
+                            ProblemKind::Moved,
+                            format!("{at} is not as expected"),
+                        ));
+                    }
+                    if let Address::Path(path) = at
+                        && !to.is_absent()
+                    {
+                        self.needs_parent(path)?;
+                    }
+                    images.push(PreImage {
+                        at: at.clone(),
+                        was,
+                        fidelity: Fidelity::Exact,
+                    });
+                }
+                Act::Run {
+                    command,
+                    undo: None,
+                    touches,
+                } if touches.is_empty() => images.push(PreImage {
+                    at: Address::Path("/".to_owned()),
+                    was: Value::Absent,
+                    fidelity: Fidelity::Lost(format!(
+                        "what {:?} does cannot be taken back: it declares no undo",
+                        command.argv.join(" ")
+                    )),
+                }),
+                Act::Run { .. } | Act::Poke { .. } | Act::Refresh => {}
+            }
+        }
+        Ok(images)
+    }
+
+    fn perform(&mut self, acts: &[Act], _before: &[PreImage]) -> Result<Performed, Box<Botched>> {
+        let mut changes = Vec::new();
+        for act in acts {
+            let Act::Assign { at, to, .. } = act else {
+                continue;
+            };
+            let before = self.read(at);
+            let after = self.settled(at, to);
+            match at {
+                Address::Path(path) => self.put(path, after.clone()),
+                _ => drop(self.over.insert(at.clone(), after.clone())),
+            }
+            changes.push(Change {
+                at: at.clone(),
+                before,
+                after,
+            });
+        }
+        Ok(Performed {
+            changes,
+            output: None,
+        })
+    }
+
+    fn forget(&mut self) {
+        // The system below does not change under a plan.
+    }
+}
+
+#[cfg(test)]
+mod tests;

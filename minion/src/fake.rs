@@ -1,0 +1,476 @@
+//! A small host in memory, for tests of everything above [`System`]: files, packages with dependencies, units, accounts.
+//!
+//! It keeps the rules the laws of rollback hang on (expectations, parents before children, consequences of packages and
+//! users) and none of the details that belong to `live`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::{
+    Account, Act, Address, Answer, Change, Command, Digest, Fidelity, Group, Meta, Output, Package,
+    Performed, PreImage, Problem, ProblemKind, Question, Unit, Value,
+};
+
+use crate::system::{Botched, System};
+
+/// A package the fake's repository offers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// Its version.
+    pub version: String,
+    /// Packages that come with it.
+    pub needs: Vec<String>,
+    /// Files it brings, with their text.
+    pub files: Vec<(String, String)>,
+    /// A unit it brings.
+    pub unit: Option<String>,
+}
+
+/// The host.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fake {
+    /// Whatever is there, by address. What is not in it is absent.
+    pub world: BTreeMap<Address, Value>,
+    /// What can be installed.
+    pub repo: BTreeMap<String, Offer>,
+    /// Texts of commands that are known, and what they assign.
+    pub commands: BTreeMap<String, Vec<(Address, Value)>>,
+    /// The object store.
+    pub objects: BTreeMap<Digest, Vec<u8>>,
+    /// Commands and pokes in the order in which they were done.
+    pub log: Vec<String>,
+    /// How often it was asked.
+    pub batches: u64,
+    /// How many transactions were performed.
+    pub performed: u64,
+    /// The transaction of this number is done by half and fails.
+    pub cut: Option<u64>,
+}
+
+impl Fake {
+    /// A host with a few directories.
+    pub fn new() -> Self {
+        let mut fake = Self::default();
+        for path in ["/", "/etc", "/home", "/srv"] {
+            fake.world.insert(Address::Path(path.to_owned()), dir());
+        }
+        fake
+    }
+
+    /// Puts a file there, as somebody else would.
+    pub fn write(&mut self, path: &str, text: &str) -> Value {
+        let value = self.file(text);
+        self.world.insert(Address::Path(path.to_owned()), value.clone());
+        value
+    }
+
+    /// A file value whose contents are in the object store.
+    pub fn file(&mut self, text: &str) -> Value {
+        let content = Digest::of(text);
+        self.objects.insert(content, text.as_bytes().to_vec());
+        file(text)
+    }
+
+    /// What is at an address.
+    pub fn at(&self, at: &Address) -> Value {
+        self.world.get(at).cloned().unwrap_or_else(|| match at {
+            Address::Unit(_) => Value::Unit(Unit::default()),
+            _ => Value::Absent,
+        })
+    }
+
+    /// What is at a path.
+    pub fn path(&self, path: &str) -> Value {
+        self.at(&Address::Path(path.to_owned()))
+    }
+
+    fn set(&mut self, at: &Address, value: Value) {
+        if value.is_absent() || (matches!(at, Address::Unit(_)) && value == Value::Unit(Unit::default())) {
+            self.world.remove(at);
+        } else {
+            self.world.insert(at.clone(), value);
+        }
+    }
+
+    /// Addresses of paths below one.
+    fn below(&self, path: &str) -> Vec<Address> {
+        let top = Address::Path(path.to_owned());
+        self.world
+            .keys()
+            .filter(|at| crate::undo::below(at, &top))
+            .cloned()
+            .collect()
+    }
+
+    fn follow(&self, path: &str) -> Value {
+        let mut path = path.to_owned();
+        for _ in 0..8 {
+            match self.path(&path) {
+                Value::Link { to, .. } => path = to,
+                value => return value,
+            }
+        }
+        Value::Absent
+    }
+
+    fn one(&self, question: &Question) -> Answer {
+        match question {
+            Question::Read(at) => Answer::Value(self.at(at)),
+            Question::Follow(path) => Answer::Value(self.follow(path)),
+            Question::Bytes(path) => {
+                let content = match path.strip_prefix("object:") {
+                    Some(hex) => hex.parse().ok(),
+                    None => match self.follow(path) {
+                        Value::File { content, .. } => Some(content),
+                        _ => None,
+                    },
+                };
+                Answer::Bytes(content.and_then(|content| self.objects.get(&content).cloned()))
+            }
+            Question::List(path) => match self.path(path) {
+                Value::Dir { .. } => Answer::Tree(Some(
+                    self.below(path)
+                        .into_iter()
+                        .filter_map(|at| {
+                            let value = self.at(&at);
+                            let Address::Path(full) = at else { return None };
+                            let relative = full.strip_prefix(path)?.trim_start_matches('/').to_owned();
+                            Some((relative, value))
+                        })
+                        .collect(),
+                )),
+                _ => Answer::Tree(None),
+            },
+            Question::Command(command) => Answer::Output(self.run(command)),
+            Question::Call(call) if call.fun == "test.echo" => {
+                let value = call.args.first().and_then(|text| serde_json::from_str(text).ok());
+                value.map_or(Answer::Missing, Answer::Json)
+            }
+            Question::Candidate(name) => match self.repo.get(name) {
+                Some(offer) => Answer::Text(offer.version.clone()),
+                None => Answer::Missing,
+            },
+            _ => Answer::Missing,
+        }
+    }
+
+    fn run(&self, command: &Command) -> Output {
+        let text = command.argv.join(" ");
+        let code = match text.as_str() {
+            "true" => 0,
+            "false" => 1,
+            text if self.commands.contains_key(text) => 0,
+            _ => 127,
+        };
+        Output {
+            code,
+            ..Output::default()
+        }
+    }
+
+    /// Packages that installing `name` brings, itself included, those that are there left out.
+    fn closure(&self, name: &str, into: &mut BTreeSet<String>) {
+        let there = !self.at(&Address::Package(name.to_owned())).is_absent();
+        if there || !into.insert(name.to_owned()) {
+            return;
+        }
+        for need in self
+            .repo
+            .get(name)
+            .map(|offer| offer.needs.clone())
+            .unwrap_or_default()
+        {
+            self.closure(&need, into);
+        }
+    }
+
+    /// Addresses that an act changes by what it says, consequences included.
+    fn reach(&self, act: &Act) -> Vec<Address> {
+        let Act::Assign { at, to, .. } = act else {
+            let Act::Run { touches, .. } = act else {
+                return Vec::new();
+            };
+            return touches.iter().map(|path| Address::Path(path.clone())).collect();
+        };
+        let mut found = vec![at.clone()];
+        match (at, to) {
+            (Address::Path(path), to) if !matches!(to, Value::Dir { .. }) => found.extend(self.below(path)),
+            (Address::Package(name), Value::Package(_)) => {
+                let mut all = BTreeSet::new();
+                self.closure(name, &mut all);
+                found.extend(
+                    all.into_iter()
+                        .filter(|other| other != name)
+                        .map(Address::Package),
+                );
+            }
+            (Address::User(name), Value::User(account)) if self.at(at).is_absent() => {
+                found.push(Address::Group(name.clone()));
+                if account.create_home {
+                    found.push(Address::Path(account.home.clone()));
+                }
+            }
+            (Address::User(name), Value::Absent) => found.push(Address::Group(name.clone())),
+            _ => {}
+        }
+        found
+    }
+
+    fn free_id(&self) -> u32 {
+        let ids = self.world.values().filter_map(|value| match value {
+            Value::User(account) => account.uid,
+            Value::Group(group) => group.gid,
+            _ => None,
+        });
+        ids.max().map_or(1000, |id| id + 1)
+    }
+
+    fn assign(&mut self, at: &Address, to: &Value) {
+        match (at, to) {
+            (Address::Path(path), to) => {
+                if !matches!(to, Value::Dir { .. }) {
+                    for gone in self.below(path) {
+                        self.world.remove(&gone);
+                    }
+                }
+                self.set(at, to.clone());
+            }
+            (Address::Package(name), Value::Package(wanted)) => {
+                let mut all = BTreeSet::new();
+                self.closure(name, &mut all);
+                for other in &all {
+                    self.install(other, other != name);
+                }
+                if let Some(Value::Package(package)) = self.world.get_mut(at) {
+                    package.hold = wanted.hold;
+                    package.auto = wanted.auto;
+                    if !wanted.version.is_empty() {
+                        package.version.clone_from(&wanted.version);
+                    }
+                }
+            }
+            (Address::Package(name), _) => {
+                self.world.remove(at);
+                let offer = self.repo.get(name).cloned().unwrap_or_default();
+                for (path, _) in &offer.files {
+                    self.world.remove(&Address::Path(path.clone()));
+                }
+                if let Some(unit) = offer.unit {
+                    self.world.remove(&Address::Unit(unit));
+                }
+            }
+            (Address::User(name), Value::User(wanted)) => self.account(at, name, wanted),
+            (Address::User(name), _) => {
+                self.world.remove(at);
+                self.world.remove(&Address::Group(name.clone()));
+            }
+            (at, Value::Group(wanted)) => {
+                let gid = wanted.gid.or_else(|| Some(self.free_id()));
+                let group = Group {
+                    gid,
+                    system: false,
+                    ..wanted.clone()
+                };
+                self.set(at, Value::Group(group));
+            }
+            (at, to) => self.set(at, to.clone()),
+        }
+    }
+
+    fn install(&mut self, name: &str, auto: bool) {
+        let offer = self.repo.get(name).cloned().unwrap_or_default();
+        for (path, text) in &offer.files {
+            if self.path(path).is_absent() {
+                self.write(path, text);
+            }
+        }
+        if let Some(unit) = offer.unit {
+            let known = Unit {
+                known: true,
+                active: false,
+                enablement: "disabled".to_owned(),
+            };
+            self.world.insert(Address::Unit(unit), Value::Unit(known));
+        }
+        let package = Package {
+            version: offer.version,
+            auto,
+            ..Package::default()
+        };
+        self.world
+            .insert(Address::Package(name.to_owned()), Value::Package(package));
+    }
+
+    fn account(&mut self, at: &Address, name: &str, wanted: &Account) {
+        let new = self.at(at).is_absent();
+        let uid = wanted.uid.unwrap_or_else(|| self.free_id());
+        let gid = wanted.gid.unwrap_or(uid);
+        let account = Account {
+            uid: Some(uid),
+            gid: Some(gid),
+            create_home: false,
+            system: false,
+            ..wanted.clone()
+        };
+        self.world.insert(at.clone(), Value::User(account));
+        if new {
+            let group = Address::Group(name.to_owned());
+            self.world.entry(group).or_insert_with(|| {
+                Value::Group(Group {
+                    gid: Some(gid),
+                    ..Group::default()
+                })
+            });
+            if wanted.create_home && self.path(&wanted.home).is_absent() {
+                let meta = Meta {
+                    mode: 0o755,
+                    uid,
+                    gid,
+                    ..Meta::default()
+                };
+                self.world
+                    .insert(Address::Path(wanted.home.clone()), Value::Dir { meta });
+            }
+        }
+    }
+
+    fn refusal(&self, at: &Address, to: &Value) -> Option<Problem> {
+        let refuse = |text: String| Some(Problem::new(ProblemKind::Refused, text));
+        match at {
+            Address::Path(path) if !to.is_absent() => {
+                let parent = crate::undo::parent(path)?;
+                let fine = matches!(self.path(parent), Value::Dir { .. });
+                if fine {
+                    None
+                } else {
+                    refuse(format!("{parent} is not a directory"))
+                }
+            }
+            Address::Package(name) if !to.is_absent() && !self.repo.contains_key(name) => {
+                refuse(format!("Package {name} not found in the repository."))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A directory owned by root.
+pub fn dir() -> Value {
+    let meta = Meta {
+        mode: 0o755,
+        ..Meta::default()
+    };
+    Value::Dir { meta }
+}
+
+/// A file owned by root.
+pub fn file(text: &str) -> Value {
+    Value::File {
+        content: Digest::of(text),
+        size: text.len() as u64,
+        meta: Meta {
+            mode: 0o644,
+            ..Meta::default()
+        },
+    }
+}
+
+impl System for Fake {
+    fn answer(&mut self, ask: &[Question]) -> Vec<Answer> {
+        self.batches += 1;
+        ask.iter().map(|question| self.one(question)).collect()
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<Digest, Problem> {
+        let digest = Digest::of(bytes);
+        self.objects.insert(digest, bytes.to_vec());
+        Ok(digest)
+    }
+
+    fn observe(&mut self, acts: &[Act]) -> Result<Vec<PreImage>, Problem> {
+        let mut images: Vec<PreImage> = Vec::new();
+        for act in acts {
+            if let Act::Assign { at, expect, to, .. } = act {
+                let live = self.at(at);
+                if !live.same(expect) {
+                    return Err(Problem::new(
+                        ProblemKind::Moved,
+                        format!("{at} is {live:?}, not {expect:?}"),
+                    ));
+                }
+                if let Some(problem) = self.refusal(at, to) {
+                    return Err(problem);
+                }
+            }
+            for at in self.reach(act) {
+                if images.iter().all(|image| image.at != at) {
+                    let was = self.at(&at);
+                    let fidelity = Fidelity::Exact;
+                    images.push(PreImage { at, was, fidelity });
+                }
+            }
+            if let Act::Run {
+                command,
+                undo: None,
+                touches,
+            } = act
+                && touches.is_empty()
+            {
+                images.push(PreImage {
+                    at: Address::Path(String::new()),
+                    was: Value::Absent,
+                    fidelity: Fidelity::Lost(format!("{:?} cannot be taken back", command.argv.join(" "))),
+                });
+            }
+        }
+        images.retain(|image| image.at != Address::Path(String::new()));
+        Ok(images)
+    }
+
+    fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {
+        self.performed += 1;
+        let cut = self.cut == Some(self.performed);
+        let mut output = None;
+        for act in acts {
+            match act {
+                Act::Assign { at, to, .. } => {
+                    if cut {
+                        // Half of it: only the last address that goes with it.
+                        if let Some(last) = before.last().filter(|last| !last.was.is_absent()) {
+                            self.world.remove(&last.at.clone());
+                        } else if !to.is_absent() && matches!(at, Address::Path(_)) {
+                            self.write(&at.to_string(), "half");
+                        }
+                        continue;
+                    }
+                    self.assign(at, to);
+                }
+                Act::Run { command, .. } => {
+                    let text = command.argv.join(" ");
+                    self.log.push(text.clone());
+                    output = Some(self.run(command));
+                    for (at, to) in self.commands.get(&text).cloned().unwrap_or_default() {
+                        self.assign(&at, &to);
+                    }
+                }
+                Act::Poke { unit, how } => self.log.push(format!("{how:?} {unit}")),
+                Act::Refresh => self.log.push("refresh".to_owned()),
+            }
+        }
+        let seen = before.iter().map(|image| Change {
+            after: self.at(&image.at),
+            at: image.at.clone(),
+            before: image.was.clone(),
+        });
+        let changes: Vec<Change> = seen.filter(|change| !change.before.same(&change.after)).collect();
+        if cut {
+            return Err(Box::new(Botched {
+                why: Problem::new(ProblemKind::Failed, "cut in the middle"),
+                changes,
+                performed: Performed::default(),
+            }));
+        }
+        Ok(Performed { changes, output })
+    }
+
+    fn forget(&mut self) {}
+}

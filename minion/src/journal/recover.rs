@@ -1,0 +1,214 @@
+//! After a crash: an intent without its end is resolved by looking at the host, then the run is closed (J2).
+//!
+//! | live | means | done |
+//! |---|---|---|
+//! | as before | the act did not happen | `not_applied` |
+//! | as wanted | it happened | `applied`, with its changes |
+//! | anything else | it was cut in the middle | `restored`: the pre-images are put back |
+//! | the act was a command | nobody can know | `unknown` |
+
+use proto::{Act, Answer, Change, Entry, Outcome, PreImage, Question, Value};
+
+use super::entries::{self, Writer};
+use super::{Journal, JournalError, RunRecord, head, worth};
+use crate::meets::meets;
+use crate::system::System;
+
+/// What a recovery found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// The master's id of the run that was cut off.
+    pub run: String,
+    /// Lines for people.
+    pub notes: Vec<String>,
+}
+
+/// Resolves and closes the newest run, if it was cut off. Call under the run lock, before anything else.
+///
+/// # Errors
+/// The journal is damaged or cannot be written, or a pre-image could not be put back: then nothing may be run.
+pub fn recover<S: System>(journal: &Journal, system: &mut S) -> Result<Option<Recovery>, JournalError> {
+    let Some(run) = journal.newest()? else {
+        return Ok(None);
+    };
+    if let Some((_, _)) = run.close {
+        // Closed, and perhaps cut off before its generation was published.
+        if let Some(generation) = run.generation().filter(|_| run.damage.is_empty())
+            && journal.generation()? < generation
+        {
+            head::publish(&journal.dir().join("head"), generation)?;
+        }
+        return Ok(None);
+    }
+    if let Some(damage) = run.damage.first() {
+        return Err(JournalError::Damaged(damage.clone()));
+    }
+    let path = journal.entries_path(run.number);
+    let mut writer = Writer::resume(&path, &entries::read(&path)?)?;
+    let mut notes = Vec::new();
+    let mut all = run.entries;
+    if let Some((act_num, acts, before)) = pending(&all) {
+        let (how, changes) = resolve(system, &acts, &before)?;
+        notes.push(note(&acts, how));
+        let entry = Entry::Recovered {
+            act_num,
+            how: how.to_owned(),
+            changes,
+        };
+        writer.append(&entry)?;
+        all.push(entry);
+    } else {
+        notes.push("it was cut off between two steps; nothing was left half done".to_owned());
+    }
+    writer.append(&Entry::Close {
+        outcome: Outcome::Failed,
+        report: None,
+    })?;
+    if worth(&all) {
+        head::publish(&journal.dir().join("head"), run.header.parent + 1)?;
+    }
+    let run = run.header.run;
+    let notes = notes
+        .into_iter()
+        .map(|note| format!("run {run} was cut off: {note}"))
+        .collect();
+    Ok(Some(Recovery { run, notes }))
+}
+
+/// The newest run when it was cut off and not yet recovered.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn cut_off(journal: &Journal) -> Result<Option<RunRecord>, JournalError> {
+    Ok(journal.newest()?.filter(|run| run.close.is_none()))
+}
+
+/// The intent whose end is missing. There is at most one, since acts follow each other.
+fn pending(entries: &[Entry]) -> Option<(u64, Vec<Act>, Vec<PreImage>)> {
+    let mut open = None;
+    for entry in entries {
+        match entry {
+            Entry::Intent {
+                act_num,
+                acts,
+                before,
+                ..
+            } => open = Some((*act_num, acts.clone(), before.clone())),
+            Entry::Done { .. } | Entry::Failed { .. } | Entry::Recovered { .. } => open = None,
+            _ => {}
+        }
+    }
+    open
+}
+
+fn resolve<S: System>(
+    system: &mut S,
+    acts: &[Act],
+    before: &[PreImage],
+) -> Result<(&'static str, Vec<Change>), JournalError> {
+    let live = look(system, before)?;
+    let changes = |live: &[Value]| -> Vec<Change> {
+        let pairs = before
+            .iter()
+            .zip(live)
+            .filter(|(image, live)| !image.was.same(live));
+        pairs
+            .map(|(image, live)| Change {
+                at: image.at.clone(),
+                before: image.was.clone(),
+                after: live.clone(),
+            })
+            .collect()
+    };
+    if acts.iter().all(|act| !matches!(act, Act::Assign { .. })) {
+        return Ok(("unknown", changes(&live)));
+    }
+    if before.iter().zip(&live).all(|(image, live)| image.was.same(live)) {
+        return Ok(("not_applied", Vec::new()));
+    }
+    if acts.iter().all(|act| reached(act, before, &live)) {
+        return Ok(("applied", changes(&live)));
+    }
+    restore(system, before, &live)?;
+    system.forget();
+    let live = look(system, before)?;
+    Ok(("restored", changes(&live)))
+}
+
+fn look<S: System>(system: &mut S, before: &[PreImage]) -> Result<Vec<Value>, JournalError> {
+    let ask: Vec<Question> = before
+        .iter()
+        .map(|image| Question::Read(image.at.clone()))
+        .collect();
+    let answers = system.answer(&ask);
+    let values = before.iter().zip(answers).map(|(image, answer)| match answer {
+        Answer::Value(value) => Ok(value),
+        other => Err(JournalError::Unknown(format!(
+            "cannot look at {} after a run was cut off: {other:?}",
+            image.at
+        ))),
+    });
+    values.collect()
+}
+
+fn reached(act: &Act, before: &[PreImage], live: &[Value]) -> bool {
+    let Act::Assign { at, to, .. } = act else {
+        return true;
+    };
+    let place = before.iter().position(|image| image.at == *at);
+    let whole = place
+        .and_then(|place| live.get(place))
+        .is_some_and(|live| meets(to, live));
+    // A tree that goes takes everything below with it.
+    let below_gone = !to.is_absent()
+        || before
+            .iter()
+            .zip(live)
+            .all(|(image, live)| !super::super::undo::below(&image.at, at) || live.is_absent());
+    whole && below_gone
+}
+
+/// Puts pre-images back, parents before what is in them, without asking what is there now: a half-done act left it.
+fn restore<S: System>(system: &mut S, before: &[PreImage], live: &[Value]) -> Result<(), JournalError> {
+    let mut back: Vec<(&PreImage, &Value)> = before
+        .iter()
+        .zip(live)
+        .filter(|(image, live)| !image.was.same(live))
+        .collect();
+    back.sort_by_key(|(image, _)| image.at.clone());
+    let gone = back.iter().rev().filter(|(image, _)| image.was.is_absent());
+    let there = back.iter().filter(|(image, _)| !image.was.is_absent());
+    for (image, live) in gone.chain(there) {
+        let act = [Act::assign(image.at.clone(), (*live).clone(), image.was.clone())];
+        let again = system.observe(&act).and_then(|observed| {
+            system
+                .perform(&act, &observed)
+                .map(drop)
+                .map_err(|botched| botched.why)
+        });
+        again.map_err(|problem| {
+            JournalError::Unknown(format!(
+                "cannot put {} back after a run was cut off: {problem}",
+                image.at
+            ))
+        })?;
+        system.forget();
+    }
+    Ok(())
+}
+
+fn note(acts: &[Act], how: &str) -> String {
+    let what = match acts.first() {
+        Some(Act::Assign { at, .. }) if acts.len() == 1 => at.to_string(),
+        Some(Act::Assign { at, .. }) => format!("{at} and {} more", acts.len() - 1),
+        Some(Act::Run { command, .. }) => format!("the command {:?}", command.argv.join(" ")),
+        Some(Act::Poke { unit, .. }) => format!("the restart of {unit}"),
+        Some(Act::Refresh) | None => "reading the package lists".to_owned(),
+    };
+    match how {
+        "not_applied" => format!("{what} had not been changed yet"),
+        "applied" => format!("{what} had been changed already"),
+        "restored" => format!("{what} was half changed and has been put back"),
+        _ => format!("whether {what} ran to its end is not known"),
+    }
+}

@@ -1,0 +1,249 @@
+//! One transaction: observe, journal the intent, perform, journal what happened. Every change of a host goes through here,
+//! whether a state, a rollback or a recovery asked for it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use proto::{
+    Act, Address, Answer, Change, ChunkId, Entry, Fidelity, Performed, PreImage, Problem, ProblemKind,
+    Question, Value,
+};
+
+use crate::journal::Record;
+use crate::system::{Botched, System};
+
+/// What performs acts and keeps the record of it.
+pub struct Hands<'a, S> {
+    /// The host.
+    pub system: &'a mut S,
+    record: &'a mut dyn Record,
+    next: u64,
+    /// What earlier acts of this run left at the addresses they touched.
+    touched: BTreeMap<Address, Value>,
+}
+
+impl<S> std::fmt::Debug for Hands<'_, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hands")
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What one transaction gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Transacted {
+    /// What changed by it, and what a command said.
+    pub performed: Performed,
+    /// How well it can be undone, where not exactly.
+    pub notes: Vec<String>,
+}
+
+/// Why a transaction was not done, or not whole.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stumble {
+    /// What is there is not what was expected; nothing was done. Plan again.
+    Moved(Problem),
+    /// Refused before, or failed in the middle.
+    Botched(Box<Botched>),
+    /// The journal cannot be written: nothing more may be changed in this run.
+    Journal(Problem),
+}
+
+impl Stumble {
+    /// The problem itself.
+    pub fn problem(&self) -> &Problem {
+        match self {
+            Self::Moved(problem) | Self::Journal(problem) => problem,
+            Self::Botched(botched) => &botched.why,
+        }
+    }
+}
+
+impl<'a, S: System> Hands<'a, S> {
+    /// Hands on a host, keeping their record in `record`.
+    pub fn new(system: &'a mut S, record: &'a mut dyn Record) -> Self {
+        Self {
+            system,
+            record,
+            next: 0,
+            touched: BTreeMap::new(),
+        }
+    }
+
+    /// The record, for entries that are no acts.
+    pub fn record(&mut self) -> &mut dyn Record {
+        self.record
+    }
+
+    /// How many transactions were begun.
+    pub const fn begun(&self) -> u64 {
+        self.next
+    }
+
+    /// Addresses to look at again after acts that change more than they say.
+    pub fn watch(&mut self, seen: impl IntoIterator<Item = (Address, Value)>) {
+        self.touched.extend(seen);
+    }
+
+    /// Does one transaction; its contents are already kept in the object store.
+    ///
+    /// # Errors
+    /// [`Stumble`] says what was done all the same.
+    pub fn transact(&mut self, chunk: Option<&ChunkId>, acts: &[Act]) -> Result<Transacted, Stumble> {
+        let before = match self.system.observe(acts) {
+            Ok(before) => before,
+            Err(problem) if problem.kind == ProblemKind::Moved => return Err(Stumble::Moved(problem)),
+            Err(problem) => return Err(Stumble::Botched(problem.into())),
+        };
+        let act_num = self.next;
+        let intent = Entry::Intent {
+            act_num,
+            chunk: chunk.cloned(),
+            acts: acts.to_vec(),
+            before,
+        };
+        self.record.append(&intent).map_err(Stumble::Journal)?;
+        self.next += 1;
+        let Entry::Intent { before, .. } = intent else {
+            return Ok(Transacted::default());
+        };
+        let done = self.system.perform(acts, &before);
+        self.system.forget();
+        let notes = notes(&before);
+        match done {
+            Ok(performed) => {
+                let changes = self.settle(acts, &performed.changes);
+                let entry = match unsuccessful(acts, &performed) {
+                    Some(why) => Entry::Failed {
+                        act_num,
+                        why,
+                        changes,
+                    },
+                    None => Entry::Done { act_num, changes },
+                };
+                self.record.append(&entry).map_err(Stumble::Journal)?;
+                Ok(Transacted { performed, notes })
+            }
+            Err(botched) => {
+                let changes = self.settle(acts, &botched.changes);
+                let entry = Entry::Failed {
+                    act_num,
+                    why: botched.why.clone(),
+                    changes,
+                };
+                self.record.append(&entry).map_err(Stumble::Journal)?;
+                Err(Stumble::Botched(botched))
+            }
+        }
+    }
+
+    /// The observed changes, and those that packages' and commands' own programs made at addresses this run had touched
+    /// before: without them a rollback would take our own doing for somebody else's.
+    fn settle(&mut self, acts: &[Act], observed: &[Change]) -> Vec<Change> {
+        let mut changes = observed.to_vec();
+        if acts.iter().any(reaches_further) && !self.touched.is_empty() {
+            let said: Vec<_> = observed.iter().map(|change| &change.at).collect();
+            let doubtful: Vec<Address> = self
+                .touched
+                .keys()
+                .filter(|at| !said.contains(at))
+                .cloned()
+                .collect();
+            let ask: Vec<Question> = doubtful.iter().cloned().map(Question::Read).collect();
+            for (at, answer) in doubtful.into_iter().zip(self.system.answer(&ask)) {
+                let (Some(before), Answer::Value(after)) = (self.touched.get(&at), answer) else {
+                    continue;
+                };
+                if !before.same(&after) {
+                    let before = before.clone();
+                    changes.push(Change { at, before, after });
+                }
+            }
+        }
+        for change in &changes {
+            self.touched.insert(change.at.clone(), change.after.clone());
+        }
+        changes
+    }
+}
+
+/// Whether an act may change addresses that it does not name.
+fn reaches_further(act: &Act) -> bool {
+    match act {
+        Act::Run { .. } => true,
+        Act::Assign { at, .. } => matches!(at, Address::Package(_) | Address::User(_) | Address::Group(_)),
+        Act::Poke { .. } | Act::Refresh => false,
+    }
+}
+
+/// The problem of a command that ran and did not succeed.
+fn unsuccessful(acts: &[Act], performed: &Performed) -> Option<Problem> {
+    let [Act::Run { command, .. }] = acts else {
+        return None;
+    };
+    let output = performed
+        .output
+        .as_ref()
+        .filter(|output| !output.success(command))?;
+    Some(Problem::new(
+        ProblemKind::Failed,
+        format!("the command ended with exit status {}", output.code),
+    ))
+}
+
+fn notes(before: &[PreImage]) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    for image in before {
+        if let Fidelity::Compensated(text) | Fidelity::Lost(text) = &image.fidelity
+            && !notes.contains(text)
+        {
+            notes.push(text.clone());
+        }
+    }
+    notes
+}
+
+/// Acts as transactions: neighbouring assignments to packages belong together, everything else stands alone.
+pub fn transactions(acts: &[Act]) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for (place, act) in acts.iter().enumerate() {
+        match ranges.last_mut() {
+            Some(last) if package(act) && package(&acts[last.start]) => last.end = place + 1,
+            _ => ranges.push(place..place + 1),
+        }
+    }
+    ranges
+}
+
+const fn package(act: &Act) -> bool {
+    matches!(
+        act,
+        Act::Assign {
+            at: Address::Package(_),
+            ..
+        }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbouring_packages_are_one_transaction() {
+        let package = |name: &str| Act::assign(Address::Package(name.into()), Value::Absent, Value::Absent);
+        let path = || Act::assign(Address::Path("/a".into()), Value::Absent, Value::Absent);
+        let acts = [
+            Act::Refresh,
+            package("a"),
+            package("b"),
+            path(),
+            package("c"),
+            path(),
+            path(),
+        ];
+        assert_eq!(transactions(&acts), [0..1, 1..3, 3..4, 4..5, 5..6, 6..7]);
+        assert!(transactions(&[]).is_empty());
+    }
+}
