@@ -7,11 +7,19 @@
 
 pub mod args;
 pub mod host;
+pub mod paths;
+mod perms;
 pub mod plan;
+mod regex;
 pub mod registry;
+mod source;
 pub mod spec;
 pub mod text;
 
+pub mod cmd;
+pub mod file;
+pub mod pkg;
+pub mod service;
 pub mod test;
 
 pub use args::ArgsExt;

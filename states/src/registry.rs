@@ -1,9 +1,35 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
-use crate::{State, test};
+use crate::{State, cmd, file, pkg, service, test};
 
 /// All state functions.
-pub static STATES: &[&dyn State] = &[&test::Nop];
+pub static STATES: &[&dyn State] = &[
+    &file::Managed,
+    &file::Directory,
+    &file::Symlink,
+    &file::Absent,
+    &file::Append,
+    &pkg::Installed,
+    &pkg::Latest,
+    &pkg::Removed,
+    &pkg::Purged,
+    &service::Running,
+    &service::Dead,
+    &service::Enabled,
+    &service::Disabled,
+    &service::Masked,
+    &service::Unmasked,
+    &cmd::Run,
+    &cmd::Wait,
+    &cmd::Script,
+    &test::Nop,
+    &test::SucceedWithoutChanges,
+    &test::SucceedWithChanges,
+    &test::FailWithoutChanges,
+    &test::FailWithChanges,
+    &test::ShowNotification,
+    &test::ConfigurableTestState,
+];
 
 /// The state function `state.fun`.
 pub fn find(state: &str, fun: &str) -> Option<&'static dyn State> {

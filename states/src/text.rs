@@ -7,13 +7,29 @@ pub fn diff(before: &str, after: &str) -> String {
     let after: Vec<&str> = after.split_inclusive('\n').collect();
     difflib::unified_diff(&before, &after, "", "", "", "", 3)
         .into_iter()
-        .map(|line| match line.as_str() {
+        .enumerate()
+        .map(|(at, line)| match at {
             // The crate writes a tab before the (empty) date, Python does not.
-            header if header.starts_with("--- ") && header.trim_end() == "---" => "--- \n".to_owned(),
-            header if header.starts_with("+++ ") && header.trim_end() == "+++" => "+++ \n".to_owned(),
+            0 => "--- \n".to_owned(),
+            1 => "+++ \n".to_owned(),
             _ => line,
         })
         .collect()
+}
+
+/// A diff of lines without their ends, joined by newlines: headers carry one of their own, so a blank line follows each
+/// of them, as in what `file.append` tells.
+pub fn diff_of_lines(before: &[&str], after: &[&str]) -> String {
+    let lines: Vec<String> = difflib::unified_diff(before, after, "", "", "", "", 3)
+        .into_iter()
+        .enumerate()
+        .map(|(at, line)| match at {
+            0 => "--- \n".to_owned(),
+            1 => "+++ \n".to_owned(),
+            _ => line,
+        })
+        .collect();
+    lines.join("\n")
 }
 
 /// The bytes as text, unless they are binary as Salt tells it: a NUL in them, or not UTF-8.
@@ -23,6 +39,40 @@ pub fn as_text(bytes: &[u8]) -> Option<&str> {
     } else {
         std::str::from_utf8(bytes).ok()
     }
+}
+
+/// What Salt shows for a change of contents: the diff, or a word that they are binary.
+pub fn diff_of_bytes(before: &[u8], after: &[u8]) -> String {
+    match (as_text(before), as_text(after)) {
+        (Some(before), Some(after)) => diff(before, after),
+        (None, None) => "Replace binary file".to_owned(),
+        (None, Some(_)) => "Replace binary file with text file".to_owned(),
+        (Some(_), None) => "Replace text file with binary file".to_owned(),
+    }
+}
+
+/// The lines of a text without their ends, as Python's `str.splitlines` tells them.
+pub fn splitlines(text: &str) -> Vec<&str> {
+    let end = |c: char| {
+        matches!(
+            c,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
+    };
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let Some((at, c)) = rest.char_indices().find(|(_, c)| end(*c)) else {
+            lines.push(rest);
+            break;
+        };
+        lines.push(&rest[..at]);
+        rest = &rest[at + c.len_utf8()..];
+        if c == '\r' {
+            rest = rest.strip_prefix('\n').unwrap_or(rest);
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -36,5 +86,12 @@ mod tests {
             "--- \n+++ \n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
         );
         assert_eq!(diff("a", "b"), "--- \n+++ \n@@ -1 +1 @@\n-a+b");
+    }
+
+    #[test]
+    fn lines_end_as_pythons_do() {
+        assert_eq!(splitlines("a\r\nb\rc\n\nd"), ["a", "b", "c", "", "d"]);
+        assert_eq!(splitlines("a\n"), ["a"]);
+        assert!(splitlines("").is_empty());
     }
 }

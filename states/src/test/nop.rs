@@ -24,4 +24,8 @@ impl State for Nop {
     fn plan(&self, _call: &Call<'_>, _host: &Host<'_>) -> Result<Plan, Stop> {
         Ok(Plan::met("Success!"))
     }
+
+    fn on_watch(&self, call: &Call<'_>, _host: &Host<'_>) -> Result<Plan, Stop> {
+        Ok(super::watched(call))
+    }
 }
