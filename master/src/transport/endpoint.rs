@@ -40,7 +40,7 @@ pub struct Endpoint {
     pub password: Option<Password>,
     /// Passphrase of encrypted key files.
     pub passphrase: Option<Password>,
-    /// Ask the ssh-agent. It is asked as well when there are no key files.
+    /// Ask the ssh-agent. It is asked as well when a key file cannot be used, or there is none.
     pub use_agent: bool,
     /// Socket of the ssh-agent.
     pub agent_socket: Option<PathBuf>,
@@ -122,11 +122,6 @@ impl Endpoint {
             next = jump.jump.as_deref();
         }
         Ok(())
-    }
-
-    pub(crate) fn asks_agent(&self) -> Option<&Path> {
-        let wanted = self.use_agent || self.key_files.is_empty();
-        self.agent_socket.as_deref().filter(|_| wanted)
     }
 }
 

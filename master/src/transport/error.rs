@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The step of a connection that ran out of time.
@@ -207,7 +208,7 @@ pub enum ConnectError {
         /// Roster id of the target.
         host: String,
         /// What happened at the jump host.
-        source: Box<ConnectError>,
+        source: Arc<ConnectError>,
     },
     /// A setting that this transport cannot honour.
     #[error("reach {host}: {text}")]
@@ -341,7 +342,7 @@ mod tests {
         };
         let outer = ConnectError::JumpFailed {
             host: "web1".into(),
-            source: Box::new(cause),
+            source: Arc::new(cause),
         };
         assert_eq!(outer.exit_code(), 5);
         assert_eq!(

@@ -124,7 +124,7 @@ impl Connection {
                 Err(unreachable(target, io::Error::new(kind, text)))
             }
             Err(error) => {
-                let source = Box::new(self.lost(Phase::Channel, &error));
+                let source = Arc::new(self.lost(Phase::Channel, &error));
                 Err(ConnectError::JumpFailed {
                     host: target.id.clone(),
                     source,

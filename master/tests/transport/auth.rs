@@ -172,6 +172,26 @@ async fn the_ssh_agent_signs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_key_that_lies_open_in_the_agent() {
+    let sshd = Sshd::start();
+    let key = keygen(&sshd.scratch, "locked", &["-t", "ed25519"]);
+    sshd.authorize(&public(&key));
+    let agent = Agent::with(&sshd, &[&key]);
+    let key_text = key.to_str().unwrap();
+    run(
+        "ssh-keygen",
+        &["-q", "-p", "-P", "", "-N", "open sesame", "-f", key_text],
+    );
+    let mut endpoint = sshd.endpoint();
+    endpoint.key_files = vec![key];
+    endpoint.agent_socket = Some(agent.socket.clone());
+    logs_in(&endpoint).await;
+    drop(agent);
+    let error = Ssh::default().open(&endpoint).await.unwrap_err();
+    assert!(matches!(&error, ConnectError::NeedsPassphrase { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_agent_does_not_use_up_the_tries() {
     let sshd = Sshd::start();
     let strangers: Vec<_> = (0..8)

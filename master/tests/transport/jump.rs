@@ -1,7 +1,11 @@
 //! Hosts behind a jump host.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use master::transport::{ConnectError, Endpoint, Ssh, Transport};
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
 use crate::lab::{Payload, Sshd, free_port};
 
@@ -80,4 +84,35 @@ async fn a_target_that_the_jump_host_cannot_reach() {
         "{source}"
     );
     assert_eq!(error.exit_code(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_jump_host_is_waited_for_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut jump = Endpoint::new("bastion", "127.0.0.1");
+    jump.port = listener.local_addr().unwrap().port();
+    jump.connect_timeout = Duration::from_secs(1);
+    let mut endpoint = Endpoint::new("web1", "127.0.0.1");
+    endpoint.jump = Some(Box::new(jump));
+    let ssh = Arc::new(Ssh::default());
+    let crowd: Vec<_> = (0..8)
+        .map(|_| {
+            let (ssh, endpoint) = (Arc::clone(&ssh), endpoint.clone());
+            tokio::spawn(async move { ssh.open(&endpoint).await.map(drop) })
+        })
+        .collect();
+    let mut taken = Vec::new();
+    let visits = async {
+        while let Ok((socket, _)) = listener.accept().await {
+            taken.push(socket);
+        }
+    };
+    let all = async {
+        for one in crowd {
+            let error = one.await.unwrap().unwrap_err();
+            assert!(matches!(&error, ConnectError::JumpFailed { .. }), "{error}");
+        }
+    };
+    tokio::select! { () = visits => {}, () = all => {} }
+    assert_eq!(taken.len(), 1);
 }

@@ -86,7 +86,7 @@ type Agent = AgentClient<UnixStream>;
 
 impl Door<'_> {
     async fn knock(&mut self, credentials: &Credentials) -> Result<bool, ConnectError> {
-        let (mut agent, identities) = match self.endpoint.asks_agent() {
+        let (mut agent, identities) = match credentials.agent.as_deref() {
             Some(socket) => match self.ask_agent(socket).await {
                 Ok((agent, identities)) => (Some(agent), identities),
                 Err(text) => {

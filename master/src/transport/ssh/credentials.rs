@@ -22,6 +22,8 @@ pub(super) struct Credentials {
     pub(super) keys: Vec<Key>,
     /// Public parts of the key files, to find them in the agent.
     pub(super) public: Vec<PublicKey>,
+    /// Socket of the agent, if it is to be asked.
+    pub(super) agent: Option<PathBuf>,
     /// Key files that cannot be used, and why.
     pub(super) problems: Vec<ConnectError>,
 }
@@ -54,7 +56,10 @@ impl Credentials {
                 });
             }
         };
-        let other_way = endpoint.asks_agent().is_some() || endpoint.password.is_some();
+        // A key that is encrypted on disk may lie open in the agent.
+        let asks = endpoint.use_agent || own.keys.is_empty() || !own.problems.is_empty();
+        own.agent = endpoint.agent_socket.clone().filter(|_| asks);
+        let other_way = own.agent.is_some() || endpoint.password.is_some();
         if own.keys.is_empty() && !other_way && !own.problems.is_empty() {
             return Err(own.problems.remove(0));
         }
