@@ -22,6 +22,9 @@ pub enum FromMaster {
         master: String,
         /// Unsettled run of this host whose result the master lacks, if any.
         attach: Option<String>,
+        /// Obey this master from now on, whichever it was before (T8).
+        #[serde(default)]
+        take_over: bool,
     },
     /// Questions; answered by one [`FromMinion::Answers`] in the same order.
     Ask(Vec<Question>),
@@ -116,6 +119,8 @@ pub enum FromMinion {
         /// Report of the run the master asked for in `attach`, when it has ended.
         settled: Option<Report>,
     },
+    /// A sign of life while a run works; sent at least every 10 s.
+    Alive,
     /// Answers, in the order of the questions.
     Answers(Vec<Answer>),
     /// Assumptions of the catalog no longer hold: compile again with these.

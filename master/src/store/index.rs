@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use proto::{Answer, Answers, Question};
+use proto::{Answer, Answers, Outcome, Question};
 use serde::{Deserialize, Serialize};
 
 use super::runs::{RunRecord, Runs};
@@ -28,6 +28,8 @@ pub struct Remembered {
     pub generation: Option<u64>,
     /// The run that touched it last.
     pub run: Option<RunId>,
+    /// A run that was begun there and whose result was never heard.
+    pub unsettled: Option<RunId>,
     /// Digest of the agent that is there.
     pub agent: Option<String>,
     /// Digest of the last catalog.
@@ -117,12 +119,32 @@ impl Index {
                 epoch: known.epoch,
                 generation: known.generation,
                 run: known.run,
+                unsettled: known.unsettled,
                 ..Remembered::default()
             };
             replace(store, host, &kept)
         };
         if let Err(error) = self.on_disk(&mut notes, &write) {
             notes.push(format!("`{host}` is not forgotten: {error}"));
+        }
+        notes
+    }
+
+    /// The result of that run on that host has been heard.
+    pub fn settled(&self, host: &str, run: &RunId) -> Vec<String> {
+        let mut notes = Vec::new();
+        let write = |store: &dyn Store| {
+            let Some(mut known) = load(store, host)? else {
+                return Ok(());
+            };
+            if known.unsettled.as_ref() == Some(run) {
+                known.unsettled = None;
+                replace(store, host, &known)?;
+            }
+            Ok(())
+        };
+        if let Err(error) = self.on_disk(&mut notes, &write) {
+            notes.push(format!("the result of {run} will be asked for again: {error}"));
         }
         notes
     }
@@ -191,6 +213,8 @@ impl Index {
                         &told.host,
                         Remembered {
                             epoch: told.epoch,
+                            run: Some(id.clone()),
+                            unsettled: Some(id.clone()),
                             ..Remembered::default()
                         },
                     ),
@@ -200,6 +224,7 @@ impl Index {
                             epoch: host.epoch,
                             generation: host.generation,
                             run: Some(id.clone()),
+                            unsettled: (host.outcome == Outcome::Unknown).then(|| id.clone()),
                             ..Remembered::default()
                         },
                     ),
@@ -231,6 +256,7 @@ impl Remembered {
         self.epoch = self.epoch.max(new.epoch);
         if new.run >= self.run {
             self.generation = new.generation.or(self.generation);
+            self.unsettled = new.unsettled.clone();
             self.run = new.run.clone().or_else(|| self.run.take());
         }
     }
@@ -266,6 +292,7 @@ fn save(store: &dyn Store, host: &str, new: &Remembered) -> Result<(), StoreErro
         epoch: merged.epoch,
         generation: merged.generation,
         run: merged.run,
+        unsettled: merged.unsettled,
         ..new.clone()
     };
     replace(store, host, &merged)

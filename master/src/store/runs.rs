@@ -296,6 +296,27 @@ impl RunWriter {
         Ok(Self { path, file, chain })
     }
 
+    /// Opens a whole run file again, to add what a host told of that run later.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or does not end with a whole record.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the master's own state directory, not a managed host"
+    )]
+    pub fn reopen(dir: &Path, id: &RunId) -> Result<Self, RunError> {
+        let path = dir.join(file_name(id));
+        let fail = |error| RunError::Io(path.clone(), error);
+        let bytes = fs::read(&path).map_err(fail)?;
+        let mut chain = Chain::default();
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let whole = line.strip_suffix(b"\n").and_then(|line| chain.read(line));
+            whole.ok_or_else(|| RunError::Damaged(path.clone()))?;
+        }
+        let file = OpenOptions::new().append(true).open(&path).map_err(fail)?;
+        Ok(Self { path, file, chain })
+    }
+
     /// Appends a record; it is durable when this returns.
     ///
     /// # Errors

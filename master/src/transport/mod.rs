@@ -119,6 +119,16 @@ pub struct Transports {
     ssh: Ssh,
 }
 
+impl Transports {
+    /// Fetches a host's keys for `hosts scan`; what comes back is not trusted.
+    ///
+    /// # Errors
+    /// The host cannot be reached, or shows no key we know the type of.
+    pub async fn scan(&self, endpoint: &Endpoint) -> Result<Vec<russh::keys::PublicKey>, ConnectError> {
+        self.ssh.scan(endpoint).await
+    }
+}
+
 impl Transport for Transports {
     fn open<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, Result<Session, ConnectError>> {
         match endpoint.via {

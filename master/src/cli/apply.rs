@@ -1,0 +1,208 @@
+//! `salt-rs apply` and `salt-rs plan`: compile at one commit, then converge, or say what would be done.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::context::{Context, mapping, merged};
+use super::options::{Selection, Targets};
+use crate::failure::{Failure, Kind};
+use crate::fleet::{Compiler, Converged, Host, Prepared, Request, Unready, converge, prepare};
+use crate::ledger::{Open, by};
+use crate::report::{HostResult, Mode, RunResult, json, text};
+use crate::store::{RunHeader, Told};
+use proto::Outcome;
+
+/// Compile at one commit and converge hosts
+///
+/// Without SLS names the highstate of top.sls is applied. All hosts are compiled before the first is touched. A host that
+/// is as declared costs one round trip.
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    #[command(flatten)]
+    pub(super) targets: Targets,
+    #[command(flatten)]
+    selection: Selection,
+    /// Change nothing: the same as `salt-rs plan`
+    #[arg(long)]
+    plan: bool,
+    /// Take hosts over that obeyed another master so far
+    #[arg(long)]
+    take_over: bool,
+}
+
+/// Show exactly what apply would change, with diffs; changes nothing
+///
+/// Exit status 2 when there are changes to make.
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) targets: Targets,
+    #[command(flatten)]
+    selection: Selection,
+}
+
+pub(super) fn apply(command: &Apply, context: &Context) -> Result<u8, Failure> {
+    let mode = if command.plan || command.selection.test() {
+        Mode::Plan
+    } else {
+        Mode::Apply
+    };
+    run(&command.selection, mode, command.take_over, context)
+}
+
+pub(super) fn plan(command: &Plan, context: &Context) -> Result<u8, Failure> {
+    run(&command.selection, Mode::Plan, false, context)
+}
+
+fn run(selection: &Selection, mode: Mode, take_over: bool, context: &Context) -> Result<u8, Failure> {
+    if let Some(key) = selection.unknown_keywords().first() {
+        return Err(
+            Failure::usage(format!("`{key}=` means nothing here")).hint("test=True and pillar='{…}' do")
+        );
+    }
+    let pillar = match selection
+        .pillar_data
+        .as_deref()
+        .or_else(|| selection.keyword("pillar"))
+    {
+        Some(text) => mapping(text)
+            .map_err(|error| Failure::usage(format!("the pillar on the command line: {error}")))?,
+        None => Default::default(),
+    };
+    let hosts = context.hosts()?;
+    let sls = selection.sls();
+    let exclude = selection
+        .keyword("exclude")
+        .map(|names| names.split(',').map(str::to_owned).collect())
+        .unwrap_or_default();
+    let compiler = context.compiler(sls.clone(), pillar)?.excluding(exclude);
+    let rev = compiler.rev().to_owned();
+    let run = context.ledger.new_run()?;
+    let job = Job {
+        request: Request {
+            run: run.to_string(),
+            rev: rev.clone(),
+            by: by(),
+            plan: mode == Mode::Plan,
+        },
+        header: context.header(run, mode, &rev, sls),
+        compiler: Arc::new(compiler),
+        take_over,
+    };
+    let (hosts, open, epochs) = converge_all(context, hosts, &job)?;
+    let result = RunResult {
+        run: job.request.run,
+        commit: rev,
+        mode,
+        hosts,
+        target: context.target_text(),
+    };
+    if let Some(open) = open {
+        open.finish(&result, &epochs)?;
+    }
+    if context.screen.json {
+        context.screen.document(&json::document(&result));
+    } else {
+        text::write(&context.screen, &result);
+    }
+    Ok(result.exit_code())
+}
+
+/// One apply or plan, whatever its hosts.
+struct Job {
+    request: Request,
+    header: RunHeader,
+    compiler: Arc<dyn Compiler>,
+    take_over: bool,
+}
+
+/// What converging gave: results in roster order, the run's open file (a plan has none), each host's epoch.
+type Done = (Vec<HostResult>, Option<Open>, BTreeMap<String, u64>);
+
+/// Both phases over all hosts.
+fn converge_all(context: &Context, hosts: Vec<Host>, job: &Job) -> Result<Done, Failure> {
+    let order: Vec<String> = hosts.iter().map(|host| host.id.clone()).collect();
+    let (runtime, mut fleet, display) = context.fleet(hosts.len())?;
+    fleet.take_over = job.take_over;
+    let display = runtime.spawn(display);
+    let items = hosts.into_iter().map(|host| (host.id.clone(), host)).collect();
+    let preparing = fleet.each(items, |fleet, host| prepare(fleet, job.compiler.clone(), host));
+    let prepared = runtime.block_on(interruptible(preparing))?;
+    let (mut ready, mut lost, mut broken) = (Vec::new(), BTreeMap::new(), Vec::new());
+    for (id, outcome) in prepared {
+        match outcome {
+            Ok(prepared) => ready.push((id, prepared)),
+            Err(Unready::Broken(problems)) => broken.extend(problems),
+            Err(Unready::Trouble(trouble)) => {
+                let result = HostResult::without_report(
+                    &id,
+                    Outcome::Unreachable,
+                    trouble.to_string(),
+                    trouble.hint(),
+                );
+                lost.insert(id, result);
+            }
+        }
+    }
+    if !broken.is_empty() {
+        return Err(Failure::of(Kind::Tree, merged(broken)));
+    }
+    let open = if job.request.plan {
+        None
+    } else {
+        Some(context.ledger.begin(job.header.clone(), &told(&ready))?)
+    };
+    let one =
+        |fleet, prepared: Prepared| converge(fleet, job.compiler.clone(), job.request.clone(), prepared);
+    let mut converged: BTreeMap<String, Converged> =
+        runtime.block_on(interruptible(fleet.each(ready, one)))?;
+    drop(fleet);
+    // The display ends with the last sender; it holds nothing that could fail.
+    runtime.block_on(display).ok();
+    context
+        .ledger
+        .remember(converged.values().map(|done| &done.host), &context.screen);
+    for (id, done) in &converged {
+        if let Some(report) = &done.settled {
+            context.ledger.settle(id, report, &context.screen)?;
+        }
+    }
+    let epochs = converged
+        .iter()
+        .map(|(id, done)| (id.clone(), done.host.memory.epoch))
+        .collect();
+    let results = order
+        .into_iter()
+        .map(|id| match (converged.remove(&id), lost.remove(&id)) {
+            (Some(done), _) => done.result,
+            (None, Some(result)) => result,
+            (None, None) => {
+                let text = "the task for this host ended early: a bug in salt-rs".to_owned();
+                HostResult::without_report(&id, Outcome::Unknown, text, None)
+            }
+        });
+    Ok((results.collect(), open, epochs))
+}
+
+/// What each host is about to be told, for the run file.
+fn told(ready: &[(String, Prepared)]) -> Vec<Told> {
+    let one = |(id, prepared): &(String, Prepared)| Told {
+        host: id.clone(),
+        epoch: prepared.host.memory.epoch + 1,
+        catalog: Some(prepared.cargo.digest.hex()),
+    };
+    ready.iter().map(one).collect()
+}
+
+/// Ends the command on Ctrl-C: the hosts finish what they began, the next command shows what they did.
+async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::select! {
+        done = work => Ok(done),
+        _ = tokio::signal::ctrl_c() => {
+            let text = "interrupted; hosts that had begun go on, and the next command shows what they did";
+            Err(Failure::new(Kind::Interrupted, text))
+        }
+    }
+}

@@ -1,0 +1,2 @@
+motd:
+  greeting: Welcome.

@@ -1,0 +1,186 @@
+//! The tree's compiler as the fleet and the command line use it: one tree, one selection, any host.
+//!
+//! A catalog whose inputs are the same as last time is taken from the cache: nothing is rendered (`cache`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use proto::Question;
+use serde_json::{Map, Value as Json, json};
+
+use crate::compile::diagnostic::Diagnostic;
+use crate::compile::{self, Grains, Input, Layout, Options, Roots, Stop, Tree, What};
+use crate::fleet::{Compiled, Compiler, Host, told_grains};
+use crate::session::Cargo;
+use crate::settings::Settings;
+use crate::tree::Source;
+
+/// A stage to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// SLS names per environment.
+    Top,
+    /// Declarations.
+    High,
+    /// Ordered chunks.
+    Low,
+    /// The pillar.
+    Pillar,
+    /// The grains.
+    Grains,
+}
+
+/// What showing a stage gave.
+#[derive(Debug)]
+pub enum Seen {
+    /// The stage.
+    Value(Json),
+    /// Answers are missing.
+    Ask(BTreeSet<Question>),
+    /// The tree does not compile.
+    Broken(Vec<Diagnostic>),
+}
+
+/// Which grains a compilation sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Those asserted are all there are (`show --id … --grains …`).
+    All,
+    /// Those asserted, and the host's own.
+    Some,
+}
+
+/// Compiles one tree for any host.
+#[derive(Debug)]
+pub struct TreeCompiler {
+    tree: Tree,
+    options: Arc<Options>,
+    what: What,
+    pillar: Map<String, Json>,
+    exclude: Vec<String>,
+    known: Known,
+}
+
+impl TreeCompiler {
+    /// A compiler of a tree at one commit, for the named sls or, where there are none, the highstate. `pillar` is laid
+    /// over every host's own.
+    ///
+    /// # Errors
+    /// A root of the tree that cannot be listed.
+    pub fn new(
+        source: Arc<dyn Source>,
+        settings: &Settings,
+        sls: Vec<String>,
+        pillar: Map<String, Json>,
+        known: Known,
+    ) -> Result<Self, Box<Diagnostic>> {
+        let layout = Arc::new(Layout::of(source.as_ref(), &roots(settings))?);
+        Ok(Self {
+            tree: Tree { source, layout },
+            options: Arc::new(Options {
+                salt: settings.salt.clone(),
+                nodegroups: settings.nodegroups.clone(),
+                pillar_from_host_grains: settings.pillar_from_host_grains,
+            }),
+            what: if sls.is_empty() {
+                What::Highstate
+            } else {
+                What::Sls(sls)
+            },
+            pillar,
+            exclude: Vec::new(),
+            known,
+        })
+    }
+
+    /// Leaves out what these sls names declare.
+    #[must_use]
+    pub fn excluding(mut self, exclude: Vec<String>) -> Self {
+        self.exclude = exclude;
+        self
+    }
+
+    /// The commit, or `worktree+digest`.
+    pub fn rev(&self) -> &str {
+        self.tree.source.rev()
+    }
+
+    fn input<'a>(&'a self, host: &'a Host) -> Input<'a> {
+        Input {
+            minion: &host.id,
+            grains: match self.known {
+                Known::All => Grains::Complete(Arc::new(host.asserted.clone())),
+                Known::Some => Grains::Asserted(Arc::new(host.asserted.clone())),
+            },
+            answers: Arc::new(host.memory.answers.clone()),
+            pillar: (!self.pillar.is_empty()).then_some(&self.pillar),
+            options: self.options.clone(),
+            what: &self.what,
+            exclude: &self.exclude,
+        }
+    }
+
+    /// Shows a stage for one host.
+    pub fn show(&self, host: &Host, view: View) -> Seen {
+        let input = self.input(host);
+        let shown = match view {
+            View::Top => compile::top(&self.tree, &input).map(|made| json!(made.value)),
+            View::High => compile::high(&self.tree, &input).map(|made| made.value.to_json()),
+            View::Low => compile::low(&self.tree, &input).map(|made| made.value.to_json()),
+            View::Pillar => compile::pillar(&self.tree, &input).map(|made| made.value.data),
+            View::Grains => self.grains(host),
+        };
+        match shown {
+            Ok(value) => Seen::Value(value),
+            Err(Stop::Ask(questions)) => Seen::Ask(questions),
+            Err(Stop::Broken(problems)) => Seen::Broken(problems),
+        }
+    }
+
+    fn grains(&self, host: &Host) -> Result<Json, Stop> {
+        let told = host.memory.answers.contains_key(&Question::Grains);
+        if self.known == Known::Some && !told {
+            return Err(Stop::Ask(BTreeSet::from([Question::Grains])));
+        }
+        let mut grains = told_grains(&host.memory);
+        grains.extend(host.asserted.clone());
+        grains.insert("id".to_owned(), host.id.clone().into());
+        Ok(grains.into())
+    }
+}
+
+impl Compiler for TreeCompiler {
+    fn compile(&self, host: &Host) -> Compiled {
+        match compile::compile(&self.tree, &self.input(host)) {
+            compile::Compiled::Ready(ready) => match Cargo::pack(&ready.catalog, ready.blobs) {
+                Ok(cargo) => Compiled::Ready(cargo),
+                Err(error) => Compiled::Broken(vec![Diagnostic::error(error.to_string())]),
+            },
+            compile::Compiled::Ask(questions) => Compiled::Ask(questions),
+            compile::Compiled::Broken(problems) => Compiled::Broken(problems),
+        }
+    }
+}
+
+/// Directories by environment: Salt's own `file_roots` and `pillar_roots` where the settings have them, else the tree's.
+fn roots(settings: &Settings) -> Roots {
+    let of = |name: &str, base: &[String]| {
+        let mut all = IndexMap::from([("base".to_owned(), base.to_vec())]);
+        if let Some(Json::Object(envs)) = settings.salt.get(name) {
+            for (env, dirs) in envs {
+                let dirs = match dirs {
+                    Json::Array(dirs) => dirs.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+                    Json::String(dir) => vec![dir.clone()],
+                    _ => Vec::new(),
+                };
+                all.insert(env.clone(), dirs);
+            }
+        }
+        all
+    };
+    Roots {
+        states: of("file_roots", &settings.tree.salt),
+        pillar: of("pillar_roots", &settings.tree.pillar),
+    }
+}

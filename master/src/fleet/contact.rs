@@ -1,0 +1,105 @@
+//! One live line to a host's agent, opened on first need.
+
+use std::time::Instant;
+
+use proto::frame::PROTOCOL;
+use proto::{CodecError, FromMinion};
+
+use super::{Fleet, Host};
+use crate::link::{Link, LinkError};
+use crate::session::{SessionError, greeting};
+use crate::transport::{ConnectError, Session, Traffic, Transport};
+
+/// Why a host gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// No session.
+    #[error("cannot {0}")]
+    Connect(#[from] Box<ConnectError>),
+    /// The session broke.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The protocol was broken.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The host cannot do it, in its own words.
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl From<CodecError> for Trouble {
+    fn from(error: CodecError) -> Self {
+        Self::Session(error.into())
+    }
+}
+
+impl Trouble {
+    /// Whether anything may have happened on the host that we do not know of.
+    pub const fn leaves_doubt(&self) -> bool {
+        matches!(self, Self::Link(_) | Self::Session(_))
+    }
+
+    /// The way out, where there is one to say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Connect(error) => Some(error.hint().to_string()),
+            Self::Link(_) => {
+                Some("a run that had begun goes on there; the next command fetches its result".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A session with a host and the line to its agent.
+#[derive(Debug)]
+pub struct Contact {
+    session: Session,
+    /// The line.
+    pub link: Link,
+    /// When connecting began.
+    pub since: Instant,
+}
+
+impl Contact {
+    /// Connects and starts the agent; `flight` holds the first frames, greeting included. Where the host is known to
+    /// hold this agent they go out with the request to start it.
+    ///
+    /// # Errors
+    /// [`Trouble::Connect`], [`Trouble::Link`].
+    pub async fn open(fleet: &Fleet, host: &Host, flight: &[u8]) -> Result<Self, Trouble> {
+        let since = Instant::now();
+        let session = fleet.transports.open(&host.endpoint).await.map_err(Box::new)?;
+        let held = host.memory.agent.as_deref() == Some(fleet.agent.sha256);
+        let pipe = session
+            .agent(&fleet.agent, held.then_some(flight))
+            .await
+            .map_err(Box::new)?;
+        let mut link = Link::new(pipe);
+        if !held {
+            link.send(flight).await?;
+        }
+        Ok(Self { session, link, since })
+    }
+
+    /// Connects and greets; returns once the host has welcomed us.
+    ///
+    /// # Errors
+    /// Any [`Trouble`].
+    pub async fn greet(fleet: &Fleet, host: &Host) -> Result<Self, Trouble> {
+        let mut contact = Self::open(fleet, host, &greeting(&fleet.master, None, fleet.take_over)?).await?;
+        match contact.link.next(fleet.patience).await? {
+            FromMinion::Welcome {
+                protocol: PROTOCOL, ..
+            } => Ok(contact),
+            FromMinion::Welcome { protocol, .. } => Err(SessionError::Version(protocol).into()),
+            FromMinion::Fault(text) => Err(Trouble::Fault(text)),
+            _ => Err(SessionError::Unexpected("frame before its welcome").into()),
+        }
+    }
+
+    /// What moved so far.
+    pub fn traffic(&self) -> Traffic {
+        self.session.traffic()
+    }
+}
