@@ -1,50 +1,13 @@
 //! The static agent as it is shipped: what it may call, that it needs nothing of the host, how large it is.
 
-use std::path::PathBuf;
-use std::sync::OnceLock;
-
 use harness::os;
+use harness::program::static_agent;
 
 /// Goal of the architecture, in bytes of the stripped file.
 const BUDGET: usize = 4_000_000;
 
-/// The agent built as it is shipped, with its symbols kept. Once for all tests here.
 fn agent() -> &'static str {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let path = BUILT.get_or_init(|| {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        // Beside this program: target/<profile>/deps/it-….
-        let own = std::env::current_exe().unwrap();
-        let target = own.ancestors().nth(3).unwrap().join("agent");
-        let mut build = os::command(&cargo);
-        build
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .args(["rustc", "--locked", "--quiet", "-j2"]);
-        build.args([
-            "-p",
-            "salt-rs-minion",
-            "--bin",
-            "salt-rs-minion",
-            "--profile",
-            "minion",
-        ]);
-        build
-            .args(["--config", "profile.minion.strip=false", "--target-dir"])
-            .arg(&target);
-        build.args(["--", "-C", "target-feature=+crt-static"]);
-        // Flags meant for the outer build would reach its procedural macros too.
-        for name in [
-            "RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "RUSTC_WRAPPER",
-            "RUSTC_WORKSPACE_WRAPPER",
-        ] {
-            build.env_remove(name);
-        }
-        os::checked(&mut build).unwrap();
-        target.join("minion/salt-rs-minion")
-    });
-    path.to_str().unwrap()
+    static_agent().to_str().unwrap()
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! The harness of salt-rs' tests: real hosts on one machine, scratch projects, and the built programs.
 //!
-//! `lab` makes hosts, `project` makes git repositories to apply to them, `program` runs what was built. Nothing here
+//! `lab` makes hosts, `project` makes git repositories to apply to them, `program` runs what was built,
+//! `relay` makes a wire long or cuts it, `bench` measures. Nothing here
 //! knows what salt-rs should do: that is said in `tests/it`, one behaviour per file.
 
+pub mod bench;
 pub mod lab;
 pub mod os;
 pub mod program;
 pub mod project;
+pub mod relay;
 
 pub use lab::{Host, HostSpec, Lab, LabError};
 pub use program::{Ran, salt_rs};

@@ -293,3 +293,8 @@ pub fn wait_for<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Optio
         thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// Holds this thread until a moment: for what delays bytes on purpose, never for a test that waits.
+pub(crate) fn hold_until(moment: Instant) {
+    thread::sleep(moment.saturating_duration_since(Instant::now()));
+}

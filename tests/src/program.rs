@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -84,6 +85,49 @@ fn built(setting: &str, name: &str) -> PathBuf {
     let places = own.ancestors().skip(1).take(2);
     let found = places.map(|place| place.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("no `{name}` near {}: `cargo build` comes first", own.display()))
+}
+
+/// The static agent built as it is shipped, but with its symbols. Built by the first who asks, in a target directory of
+/// its own beside that of this program.
+///
+/// # Panics
+/// When it does not compile.
+pub fn static_agent() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let own = std::env::current_exe().unwrap_or_default();
+        let profiles = own.ancestors().find(|dir| dir.join("CACHEDIR.TAG").exists());
+        let target = profiles.unwrap_or(Path::new("target")).join("agent");
+        let mut build = os::command(&cargo);
+        build
+            .current_dir(root)
+            .args(["rustc", "--locked", "--quiet", "-j2"]);
+        build.args([
+            "-p",
+            "salt-rs-minion",
+            "--bin",
+            "salt-rs-minion",
+            "--profile",
+            "minion",
+        ]);
+        build
+            .args(["--config", "profile.minion.strip=false", "--target-dir"])
+            .arg(&target);
+        build.args(["--", "-C", "target-feature=+crt-static"]);
+        // Flags meant for the outer build would reach its procedural macros too.
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+        ] {
+            build.env_remove(name);
+        }
+        os::checked(&mut build).unwrap_or_else(|err| panic!("{err}"));
+        target.join("minion/salt-rs-minion")
+    })
 }
 
 /// `salt-rs` with a clean environment (no colours, no home, no settings of the user) in a directory.

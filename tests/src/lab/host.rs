@@ -317,8 +317,11 @@ impl Host {
         Ok(())
     }
 
-    /// The public half of its host key, as a line of known_hosts has it.
-    pub(super) fn public_host_key(&self) -> Result<String, LabError> {
+    /// The public half of its host key, as a line of known_hosts has it: `ssh-ed25519 AAAA…`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn public_host_key(&self) -> Result<String, LabError> {
         let line = os::read_text(&self.body.disk().join("upper/etc/ssh/ssh_host_ed25519_key.pub"))?;
         Ok(line.split(' ').take(2).collect::<Vec<_>>().join(" "))
     }

@@ -1,0 +1,147 @@
+//! A host far away: how many round trips a command really waits for.
+//!
+//! The wire is a relay of our own, 50 ms in each direction. What a command takes longer than over no distance, in units of
+//! the round trip, is what it waited for; how often it spoke after an answer is counted beside it.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use super::apply::outcome;
+use super::job;
+use super::measure::{median_of, run};
+use super::sheet::{Missing, Row, Sheet, Unit};
+use crate::lab::{Host, Lab};
+use crate::project::Project;
+use crate::relay::Relay;
+
+const ONE_WAY: Duration = Duration::from_millis(50);
+const HOST: &str = "far";
+
+/// What a command takes over a wire.
+struct Figures {
+    millis: f64,
+    turns: f64,
+    bytes: f64,
+}
+
+pub(super) fn measure(sheet: &mut Sheet) {
+    sheet.title("a host 100 ms away");
+    let lab = match job::lab([HOST.to_owned()].into_iter()) {
+        Ok(lab) => lab,
+        Err(why) => return sheet.note(&why),
+    };
+    let host = lab.host(HOST);
+    let ssh = |port: u16| -> Result<Command, Missing> {
+        let mut command = crate::os::command("ssh");
+        command.args(host.ssh_options()).args([
+            "-o",
+            &format!("HostKeyAlias={}", host.ip()),
+            "-p",
+            &port.to_string(),
+        ]);
+        command.args(["root@127.0.0.1", "true"]);
+        Ok(command)
+    };
+    let ssh = rows(sheet, host, "`ssh host true`", &ssh, |run| Ok(run.millis), None);
+    let project = job::project(&lab);
+    // The settings of the project change with the port: it lives as long as the command that is run in it.
+    let apply = |port: u16| apply(&lab, &project, host, port);
+    // The last to be measured is nobody's goal.
+    _ = rows(
+        sheet,
+        host,
+        "no-op, one command",
+        &apply,
+        |run| outcome(run, "ok").map(|run| run.millis),
+        Some(ssh),
+    );
+}
+
+fn apply(lab: &Lab, project: &Project, host: &Host, port: u16) -> Result<Command, Missing> {
+    let key = host.public_host_key().map_err(|err| err.to_string())?;
+    let private = lab.private_key();
+    project.write("known_hosts", &format!("[127.0.0.1]:{port} {key}\n"));
+    project.settings(&format!(
+        "ssh: {{ user: root, key: {}, known_hosts: known_hosts }}\n",
+        private.display()
+    ));
+    project.write(
+        "roster.yaml",
+        &format!(
+            "{HOST}:\n  host: 127.0.0.1\n  port: {port}\n  user: root\n  priv: {}\n",
+            private.display()
+        ),
+    );
+    project.commit("another port");
+    let mut apply = project.command();
+    apply.args(["apply", HOST, "--json"]);
+    // Until nothing is left to do: the agent is there, the files are there, the answers are remembered.
+    for _ in 0..2 {
+        run(&apply)?;
+    }
+    Ok(apply)
+}
+
+type Goal = (Result<f64, Missing>, Result<f64, Missing>);
+
+fn rows(
+    sheet: &mut Sheet,
+    host: &Host,
+    what: &str,
+    command: &dyn Fn(u16) -> Result<Command, Missing>,
+    judge: impl Fn(&super::measure::Run) -> Result<f64, Missing>,
+    goal: Option<Goal>,
+) -> Goal {
+    let near = over(host, Duration::ZERO, command, &judge);
+    let far = over(host, ONE_WAY, command, &judge);
+    let figure = |take: fn(&Figures) -> f64| far.as_ref().map(take).map_err(Clone::clone);
+    let waited = match (&near, &far) {
+        (Ok(near), Ok(far)) => Ok((far.millis - near.millis) / (2.0 * ONE_WAY.as_secs_f64() * 1000.0)),
+        (Err(why), _) | (_, Err(why)) => Err(why.clone()),
+    };
+    let millis = figure(|figures| figures.millis);
+    let mut time = Row::new(format!("{what}: time"), Unit::Millis, millis.clone());
+    let mut trips = Row::new(
+        format!("{what}: round trips waited for"),
+        Unit::Count,
+        waited.clone(),
+    );
+    if let Some((goal_time, goal_trips)) = &goal {
+        time = time.at_most_measured(goal_time, "`ssh host true`");
+        trips = trips.at_most_measured(goal_trips, "`ssh host true`");
+    }
+    sheet.add(time);
+    sheet.add(trips);
+    sheet.add(Row::new(
+        format!("{what}: times it spoke after an answer"),
+        Unit::Count,
+        figure(|figures| figures.turns),
+    ));
+    sheet.add(Row::new(
+        format!("{what}: bytes, both ways"),
+        Unit::Bytes,
+        figure(|figures| figures.bytes),
+    ));
+    (millis, waited)
+}
+
+fn over(
+    host: &Host,
+    delay: Duration,
+    command: &dyn Fn(u16) -> Result<Command, Missing>,
+    judge: impl Fn(&super::measure::Run) -> Result<f64, Missing>,
+) -> Result<Figures, Missing> {
+    let address: SocketAddr = format!("{}:22", host.ip())
+        .parse()
+        .map_err(|_| "no address".to_owned())?;
+    let relay = Relay::new(address, delay).map_err(|err| err.to_string())?;
+    let command = command(relay.port())?;
+    let times = 5;
+    let before = relay.passed();
+    let millis = median_of(times, || run(&command).and_then(|run| judge(&run)))?;
+    let after = relay.passed();
+    let turns = (after.turns - before.turns) as f64 / times as f64;
+    let bytes = (after.up + after.down - before.up - before.down) as f64 / times as f64;
+    Ok(Figures { millis, turns, bytes })
+}
