@@ -3,6 +3,11 @@
 //!
 //! The corpus lies beside the repository; where it is not there, there is nothing to compare with and the tests pass.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a test stops where its files are not as expected"
+)]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;

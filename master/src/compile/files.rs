@@ -216,6 +216,12 @@ impl Files {
         }
     }
 
+    /// The text of a file by its path in the tree, for excerpts.
+    pub(crate) fn text_at(&self, full: &str) -> Option<Arc<str>> {
+        let bytes = self.tree.read(full).ok()??;
+        std::str::from_utf8(&bytes).ok().map(Arc::from)
+    }
+
     /// The text of a file.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! refuses the tree, an unknown function fails when it runs, as in Salt.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proto::{Args, Catalog, Chunk, ChunkId, Digest, Question, Requisite, RequisiteKind, RunOptions};
 use serde_json::{Map, Value as Json};
@@ -23,12 +24,15 @@ use super::sources::{Blobs, Sourcing};
 
 mod option;
 
+/// What a problem says about a function that does not exist.
+pub(crate) const NOT_FOUND: &str = "was not found in SLS";
+
 /// The function of a registry by state module and name.
 pub(crate) type Registry<'a> = &'a dyn Fn(&str, &str) -> Option<&'static Spec>;
 
 /// What lowering needs.
 pub(crate) struct Lowering<'o> {
-    pub(crate) oracle: &'o Oracle,
+    pub(crate) oracle: &'o Arc<Oracle>,
     pub(crate) sources: &'o Sources,
     pub(crate) spec: Registry<'o>,
     pub(crate) problems: Vec<Diagnostic>,
@@ -138,7 +142,7 @@ impl Lowering<'_> {
         let function = format!("{}.{}", low.state, low.fun);
         let Some(spec) = spec else {
             let known: Vec<String> = states::STATES.iter().map(|state| state.spec().name()).collect();
-            let message = format!("State '{function}' was not found in SLS '{}'", low.sls);
+            let message = format!("State '{function}' {NOT_FOUND} '{}'", low.sls);
             let mut problem = self.sources.error(low.at, message);
             problem.severity = Severity::Warning;
             let help = did_you_mean(&function, known.iter().map(String::as_str));

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use proto::question::Call;
 use proto::{Answer, Answers, Digest, Question};
@@ -16,7 +16,9 @@ use super::Input;
 use super::data;
 use super::files::Files;
 use super::functions;
+use super::inject;
 use super::options::Options;
+use super::yaml::Node;
 
 /// Deepest nesting of functions that call functions.
 const CALLS: u32 = 16;
@@ -58,6 +60,10 @@ pub struct Oracle {
     asked: Mutex<BTreeSet<Question>>,
     read: Mutex<BTreeMap<Question, Digest>>,
     depth: AtomicU32,
+    /// How often an answer was missing.
+    missed: AtomicU32,
+    /// Texts of answers that could change the structure of an sls.
+    risky: Mutex<Vec<String>>,
 }
 
 impl Oracle {
@@ -74,6 +80,8 @@ impl Oracle {
             asked: Mutex::default(),
             read: Mutex::default(),
             depth: AtomicU32::new(0),
+            missed: AtomicU32::new(0),
+            risky: Mutex::default(),
         }
     }
 
@@ -85,6 +93,23 @@ impl Oracle {
         )
     }
 
+    /// How often an answer was missing so far: a value made while this grew is worth nothing.
+    pub(crate) fn unanswered(&self) -> u32 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
+    /// The text of a host that became structure of a document, and its line.
+    pub(crate) fn injected(&self, rendered: &str, written: &str, node: &Node) -> Option<(u32, String)> {
+        let texts = locked(&self.risky);
+        inject::found(&texts, rendered, written, node).map(|(line, text)| (line, text.to_owned()))
+    }
+
+    /// The pillar as a mapping, which it always is.
+    pub(crate) fn pillar_map(&self) -> &Map<String, Json> {
+        static NONE: LazyLock<Map<String, Json>> = LazyLock::new(Map::new);
+        self.pillar.as_object().unwrap_or(&NONE)
+    }
+
     /// Looks a question up; an unknown one is recorded.
     fn ask(&self, question: Question) -> Option<Answer> {
         match self.answers.get(&question) {
@@ -94,12 +119,14 @@ impl Oracle {
             }
             None => {
                 locked(&self.asked).insert(question);
+                self.missed.fetch_add(1, Ordering::Relaxed);
                 None
             }
         }
     }
 
     fn note(&self, question: Question, answer: &Answer) {
+        inject::risky(answer, &mut locked(&self.risky));
         let text = serde_json::to_vec(answer).unwrap_or_default();
         locked(&self.read).insert(question, Digest::of(&text));
     }

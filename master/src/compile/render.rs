@@ -11,6 +11,7 @@ use super::diagnostic::Diagnostic;
 use super::gather::{Page, Sls};
 use super::oracle::Oracle;
 use super::place::{Lines, Place, Sources};
+use super::python;
 use super::template::{self, Template};
 use super::yaml::{self, Mark, Node, Value};
 
@@ -148,6 +149,19 @@ impl Renderer {
                         };
                         Box::new(self.sources.error(place, format!("{failed}: {}", error.message)))
                     })?;
+                    if let Some((line, text)) = self.oracle.injected(&current, &text, &parsed) {
+                        let place = Place {
+                            source,
+                            mark: Mark { line, column: 1 },
+                        };
+                        let shown: String = text.chars().take(60).collect();
+                        let message = format!(
+                            "{failed}: the host's text {} changes the structure",
+                            python::quoted(&shown)
+                        );
+                        let help = "print it with `| yaml_encode`, so that it stays text";
+                        return Err(Box::new(self.sources.error(place, message).with_help(help)));
+                    }
                     node = Some((parsed, source));
                 }
                 Stage::Json => {

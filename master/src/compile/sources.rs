@@ -47,7 +47,7 @@ const DATA: [&str; 6] = ["context", "defaults", "contents", "text", "env", "data
 
 /// Reads and renders the sources of one chunk.
 pub(crate) struct Sourcing<'o> {
-    pub(crate) oracle: &'o Oracle,
+    pub(crate) oracle: &'o Arc<Oracle>,
     pub(crate) blobs: &'o mut Blobs,
 }
 

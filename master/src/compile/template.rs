@@ -60,7 +60,7 @@ impl Lines for Same {
 }
 
 /// Renders a template.
-pub(crate) fn render(_: &Oracle, template: &Template<'_>) -> Result<Rendered, Failed> {
+pub(crate) fn render(_: &std::sync::Arc<Oracle>, template: &Template<'_>) -> Result<Rendered, Failed> {
     if let Some(index) = template
         .text
         .lines()

@@ -204,7 +204,7 @@ pub(crate) fn find(name: &str) -> Option<Function> {
 /// Arguments of a call, taken one by one as Python binds them.
 pub(crate) struct Args {
     name: String,
-    positional: std::vec::IntoIter<Json>,
+    positional: std::collections::VecDeque<Json>,
     named: Map<String, Json>,
 }
 
@@ -212,14 +212,16 @@ impl Args {
     pub(crate) fn new(name: &str, positional: &[Json], named: &Map<String, Json>) -> Self {
         Self {
             name: name.to_owned(),
-            positional: positional.to_vec().into_iter(),
+            positional: positional.iter().cloned().collect(),
             named: named.clone(),
         }
     }
 
     /// The next parameter, if given by place or by name.
     pub(crate) fn next(&mut self, name: &str) -> Option<Json> {
-        self.positional.next().or_else(|| self.named.shift_remove(name))
+        self.positional
+            .pop_front()
+            .or_else(|| self.named.shift_remove(name))
     }
 
     /// The next parameter, which must be given.
@@ -249,7 +251,7 @@ impl Args {
 
     /// All that is left, by place.
     pub(crate) fn rest(&mut self) -> Vec<Json> {
-        self.positional.by_ref().collect()
+        self.positional.drain(..).collect()
     }
 
     /// All that is left, by name.
