@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use proto::Question;
+use proto::{Digest, Question};
 use serde_json::{Map, Value as Json, json};
 
 use crate::compile::diagnostic::Diagnostic;
@@ -55,6 +55,7 @@ pub enum Known {
 #[derive(Debug)]
 pub struct TreeCompiler {
     tree: Tree,
+    roots: Roots,
     options: Arc<Options>,
     what: What,
     pillar: Map<String, Json>,
@@ -75,9 +76,11 @@ impl TreeCompiler {
         pillar: Map<String, Json>,
         known: Known,
     ) -> Result<Self, Box<Diagnostic>> {
-        let layout = Arc::new(Layout::of(source.as_ref(), &roots(settings))?);
+        let roots = roots(settings);
+        let layout = Arc::new(Layout::of(source.as_ref(), &roots)?);
         Ok(Self {
             tree: Tree { source, layout },
+            roots,
             options: Arc::new(Options {
                 salt: settings.salt.clone(),
                 nodegroups: settings.nodegroups.clone(),
@@ -153,13 +156,40 @@ impl TreeCompiler {
 impl Compiler for TreeCompiler {
     fn compile(&self, host: &Host) -> Compiled {
         match compile::compile(&self.tree, &self.input(host)) {
+            compile::Compiled::Ready(ready) if ready.nothing.is_some() => {
+                Compiled::Nothing(ready.nothing.unwrap_or_default())
+            }
             compile::Compiled::Ready(ready) => match Cargo::pack(&ready.catalog, ready.blobs) {
-                Ok(cargo) => Compiled::Ready(cargo),
+                Ok(cargo) => Compiled::Ready(cargo, ready.warnings),
                 Err(error) => Compiled::Broken(vec![Diagnostic::error(error.to_string())]),
             },
             compile::Compiled::Ask(questions) => Compiled::Ask(questions),
             compile::Compiled::Broken(problems) => Compiled::Broken(problems),
         }
+    }
+
+    fn inputs(&self, host: &Host) -> String {
+        let what = match &self.what {
+            What::Highstate => None,
+            What::Sls(names) => Some(names),
+        };
+        // The agent's digest stands for this program's version: both are built together.
+        let all = json!([
+            env!("SALT_MINION_SHA256"),
+            env!("CARGO_PKG_VERSION"),
+            self.rev(),
+            self.roots.states,
+            self.roots.pillar,
+            self.options.salt,
+            self.options.nodegroups,
+            self.options.pillar_from_host_grains,
+            host.id,
+            host.asserted,
+            self.pillar,
+            what,
+            self.exclude,
+        ]);
+        Digest::of(all.to_string()).hex()
     }
 }
 

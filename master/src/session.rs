@@ -15,13 +15,21 @@ use proto::{
 /// A catalog as it travels, with the bytes it names.
 #[derive(Debug, Clone)]
 pub struct Cargo {
-    /// The catalog's JSON; its digest is the catalog's name.
-    pub bytes: Arc<[u8]>,
-    /// Digest of `bytes`.
+    /// Digest of the catalog's JSON, which is its name.
     pub digest: Digest,
-    /// How many chunks it has, for progress.
+    /// How many chunks it has, for progress; 0 when it was not compiled.
     pub chunks: usize,
-    /// Contents it names that are at hand, by digest.
+    /// Its bytes and the contents it names; `None` when its inputs are those of the catalog the host holds already, so
+    /// that it was not compiled again.
+    pub load: Option<Load>,
+}
+
+/// The bytes of a catalog and of what it names.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// The catalog's JSON.
+    pub catalog: Arc<[u8]>,
+    /// Contents by digest.
     pub blobs: Arc<BTreeMap<Digest, Arc<[u8]>>>,
 }
 
@@ -35,9 +43,20 @@ impl Cargo {
         Ok(Self {
             digest: Digest::of(&bytes),
             chunks: catalog.chunks.len(),
-            bytes,
-            blobs: Arc::new(blobs),
+            load: Some(Load {
+                catalog: bytes,
+                blobs: Arc::new(blobs),
+            }),
         })
+    }
+
+    /// The catalog a host holds, made from the same inputs.
+    pub const fn held(digest: Digest) -> Self {
+        Self {
+            digest,
+            chunks: 0,
+            load: None,
+        }
     }
 }
 
@@ -46,7 +65,7 @@ impl Cargo {
 pub enum Step {
     /// Send these bytes.
     Send(Vec<u8>),
-    /// The host's answers differ: compile again and call [`Converge::again`].
+    /// Compile (with these answers, which differ from those assumed) and call [`Converge::again`].
     Recompile(Vec<(Question, Answer)>),
     /// A state ended.
     State(Box<StateResult>),
@@ -148,17 +167,9 @@ impl Converge {
     fn apply(&mut self, held: &Held) -> Result<Vec<u8>, SessionError> {
         self.request.catalog = self.cargo.digest;
         let mut blobs: Vec<(Digest, Arc<[u8]>)> = Vec::new();
-        match held {
-            Held::Everything => {}
-            Held::Nothing => {
-                blobs.push((self.cargo.digest, self.cargo.bytes.clone()));
-                blobs.extend(
-                    self.cargo
-                        .blobs
-                        .iter()
-                        .map(|(digest, bytes)| (*digest, bytes.clone())),
-                );
-            }
+        if let (Held::Nothing, Some(load)) = (held, &self.cargo.load) {
+            blobs.push((self.cargo.digest, load.catalog.clone()));
+            blobs.extend(load.blobs.iter().map(|(digest, bytes)| (*digest, bytes.clone())));
         }
         blobs.retain(|(digest, _)| self.sent.insert(*digest));
         self.request.following = blobs.iter().map(|(digest, _)| *digest).collect();
@@ -183,7 +194,7 @@ impl Converge {
                 ..
             } => Step::Settled(Box::new(report)),
             FromMinion::Welcome { .. } | FromMinion::Alive => return Ok(None),
-            FromMinion::Want(digests) => Step::Send(self.supply(&digests)?),
+            FromMinion::Want(digests) => self.supply(&digests)?,
             FromMinion::Stale(answers) => Step::Recompile(answers),
             FromMinion::Outdated { epoch, master } if master == self.master && !self.renumbered => {
                 // Our own store forgot how far it was; the host remembers.
@@ -205,20 +216,21 @@ impl Converge {
         }))
     }
 
-    fn supply(&self, digests: &[Digest]) -> Result<Vec<u8>, SessionError> {
+    fn supply(&self, digests: &[Digest]) -> Result<Step, SessionError> {
+        // It lost what it held, or never had it whole.
+        let Some(load) = &self.cargo.load else {
+            return Ok(Step::Recompile(Vec::new()));
+        };
         let mut flight = Vec::new();
         for digest in digests {
             let bytes = if *digest == self.cargo.digest {
-                &self.cargo.bytes
+                &load.catalog
             } else {
-                self.cargo
-                    .blobs
-                    .get(digest)
-                    .ok_or(SessionError::Unknown(*digest))?
+                load.blobs.get(digest).ok_or(SessionError::Unknown(*digest))?
             };
             flight.extend(blob(digest, bytes));
         }
-        Ok(flight)
+        Ok(Step::Send(flight))
     }
 
     /// The epoch in force, for the store.
@@ -324,6 +336,18 @@ mod tests {
         assert!(matches!(step, Step::Send(bytes) if frames(&bytes) == [known.short()]));
         let unknown = FromMinion::Want(vec![Digest::of("other")]);
         assert!(matches!(converge.hear(unknown), Err(SessionError::Unknown(_))));
+    }
+
+    #[test]
+    fn what_was_not_compiled_is_compiled_when_the_host_lost_it() {
+        let mut converge = converge();
+        converge.cargo.load = None;
+        assert_eq!(
+            frames(&converge.open(&Held::Nothing).expect("a flight")),
+            ["hello", "apply"]
+        );
+        let step = converge.hear(FromMinion::Want(vec![converge.cargo.digest]));
+        assert!(matches!(step, Ok(Some(Step::Recompile(answers))) if answers.is_empty()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::fleet::{Compiler, Converged, Host, Prepared, Request, Unready, conver
 use crate::ledger::{Open, by};
 use crate::report::{HostResult, Mode, RunResult, json, text};
 use crate::store::{RunHeader, Told};
-use proto::Outcome;
+use proto::{ChunkId, Outcome, StateResult};
 
 /// Compile at one commit and converge hosts
 ///
@@ -135,6 +135,9 @@ fn converge_all(context: &Context, hosts: Vec<Host>, job: &Job) -> Result<Done, 
         match outcome {
             Ok(prepared) => ready.push((id, prepared)),
             Err(Unready::Broken(problems)) => broken.extend(problems),
+            Err(Unready::Nothing(sentence)) => {
+                lost.insert(id.clone(), nothing(&id, sentence));
+            }
             Err(Unready::Trouble(trouble)) => {
                 let result = HostResult::without_report(
                     &id,
@@ -184,6 +187,23 @@ fn converge_all(context: &Context, hosts: Vec<Host>, job: &Job) -> Result<Done, 
             }
         });
     Ok((results.collect(), open, epochs))
+}
+
+/// Salt's result for a host for which nothing is declared.
+fn nothing(id: &str, sentence: &str) -> HostResult {
+    let chunk = ChunkId {
+        state: "no".into(),
+        id: "states".into(),
+        name: "states".into(),
+        fun: "None".into(),
+    };
+    let mut state = StateResult::met(&chunk, "");
+    state.result = Some(false);
+    state.comment = sentence.to_owned();
+    let mut result = HostResult::without_report(id, Outcome::Failed, String::new(), None);
+    result.states = vec![state];
+    result.error = None;
+    result
 }
 
 /// What each host is about to be told, for the run file.

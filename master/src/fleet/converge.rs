@@ -45,7 +45,9 @@ pub async fn converge(
     let Prepared {
         mut host,
         cargo,
+        inputs,
         contact,
+        warnings,
     } = prepared;
     let mut settled = None;
     let id = host.id.clone();
@@ -61,12 +63,15 @@ pub async fn converge(
         Ok(end) => of_end(&id, end),
         Err(trouble) => of_trouble(&mut host, &request, trouble, partial),
     };
+    result.notes.extend(warnings.iter().map(ToString::to_string));
     if let Some(contact) = &driver.contact {
         result.traffic = contact.traffic();
         result.duration_ms = u64::try_from(contact.since.elapsed().as_millis()).unwrap_or(u64::MAX);
     }
     if let Some(generation) = result.generation {
         host.memory.generation = Some(generation);
+        // Only now is the catalog remembered known to be the one of these inputs.
+        host.memory.inputs = Some(inputs);
     }
     fleet.tell(Event::Ended(id, word(result.outcome))).await;
     Converged {
@@ -98,7 +103,10 @@ impl Driver<'_> {
         } else {
             Held::Nothing
         };
-        fleet.tell(Event::States(host.id.clone(), cargo.chunks)).await;
+        let chunks = cargo.chunks;
+        if chunks > 0 {
+            fleet.tell(Event::States(host.id.clone(), chunks)).await;
+        }
         let apply = proto::frame::Apply {
             run: request.run.clone(),
             epoch: host.memory.epoch + 1,
@@ -142,8 +150,9 @@ impl Driver<'_> {
                 Some(Step::Recompile(answers)) => {
                     host.memory.answers.extend(answers);
                     let cargo = match settle(fleet, self.compiler, host, &mut self.contact).await {
-                        Ok(cargo) => cargo,
+                        Ok((cargo, _)) => cargo,
                         Err(Unready::Trouble(trouble)) => return Err(trouble),
+                        Err(Unready::Nothing(sentence)) => return Ok(End::Fault(sentence.to_owned())),
                         Err(Unready::Broken(problems)) => return Ok(End::Fault(shown(&problems))),
                     };
                     catalog = cargo.digest;

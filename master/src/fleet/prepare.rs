@@ -18,8 +18,10 @@ const ROUNDS: usize = 16;
 /// What compiling gave.
 #[derive(Debug)]
 pub enum Compiled {
-    /// A catalog with the bytes it names.
-    Ready(Cargo),
+    /// A catalog with the bytes it names, and warnings.
+    Ready(Cargo, Vec<Diagnostic>),
+    /// Nothing is declared for this host; Salt's sentence.
+    Nothing(&'static str),
     /// Answers are missing.
     Ask(BTreeSet<Question>),
     /// The tree does not compile for this host.
@@ -30,6 +32,10 @@ pub enum Compiled {
 pub trait Compiler: Send + Sync {
     /// Compiles for a host with the answers it is remembered to have given.
     fn compile(&self, host: &Host) -> Compiled;
+
+    /// Names everything but the host's answers that a catalog for it is made from. Equal names give equal catalogs as
+    /// long as the host's answers hold, which the host itself verifies.
+    fn inputs(&self, host: &Host) -> String;
 }
 
 /// A host that is ready to be converged.
@@ -39,8 +45,12 @@ pub struct Prepared {
     pub host: Host,
     /// Its catalog.
     pub cargo: Cargo,
+    /// Names what the catalog was made from.
+    pub inputs: String,
     /// The line to it, when it had to be asked.
     pub contact: Option<Contact>,
+    /// Things worth knowing.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Why a host is not ready.
@@ -48,6 +58,8 @@ pub struct Prepared {
 pub enum Unready {
     /// The tree does not compile for it.
     Broken(Vec<Diagnostic>),
+    /// Nothing is declared for it; Salt's sentence.
+    Nothing(&'static str),
     /// It could not be asked.
     Trouble(Trouble),
 }
@@ -59,8 +71,23 @@ pub enum Unready {
 pub async fn prepare(fleet: Fleet, compiler: Arc<dyn Compiler>, mut host: Host) -> Result<Prepared, Unready> {
     let mut contact = None;
     fleet.tell(Event::Step(host.id.clone(), "compiling")).await;
-    let cargo = settle(&fleet, &compiler, &mut host, &mut contact).await?;
-    Ok(Prepared { host, cargo, contact })
+    let inputs = compiler.inputs(&host);
+    let held = host
+        .memory
+        .catalog
+        .as_deref()
+        .and_then(|digest| digest.parse().ok());
+    let (cargo, warnings) = match held {
+        Some(digest) if host.memory.inputs.as_ref() == Some(&inputs) => (Cargo::held(digest), Vec::new()),
+        _ => settle(&fleet, &compiler, &mut host, &mut contact).await?,
+    };
+    Ok(Prepared {
+        host,
+        cargo,
+        inputs,
+        contact,
+        warnings,
+    })
 }
 
 /// Compiles until nothing is left to ask.
@@ -69,10 +96,11 @@ pub(super) async fn settle(
     compiler: &Arc<dyn Compiler>,
     host: &mut Host,
     contact: &mut Option<Contact>,
-) -> Result<Cargo, Unready> {
+) -> Result<(Cargo, Vec<Diagnostic>), Unready> {
     for _ in 0..ROUNDS {
         match compile(compiler, host).await? {
-            Compiled::Ready(cargo) => return Ok(cargo),
+            Compiled::Ready(cargo, warnings) => return Ok((cargo, warnings)),
+            Compiled::Nothing(sentence) => return Err(Unready::Nothing(sentence)),
             Compiled::Broken(problems) => return Err(Unready::Broken(problems)),
             Compiled::Ask(questions) => {
                 let questions: Vec<_> = questions.into_iter().collect();
