@@ -51,13 +51,7 @@ pub(crate) fn run(command: &Command) -> Result<Run, Missing> {
         .rsplit_once("peak=")
         .unwrap_or((&out.stderr, "0"));
     if !out.ok() {
-        let said = [said, &out.stdout].join("\n");
-        let last = said
-            .lines()
-            .rev()
-            .map(str::trim)
-            .find(|line| !line.is_empty() && !line.starts_with("Command exited"));
-        return Err(format!("status {}: {}", out.code, last.unwrap_or("no word")));
+        return Err(format!("status {}: {}", out.code, last_word(said, &out.stdout)));
     }
     let peak = peak.trim().parse::<f64>().unwrap_or(0.0) * 1024.0;
     Ok(Run {
@@ -65,6 +59,24 @@ pub(crate) fn run(command: &Command) -> Result<Run, Missing> {
         peak,
         stdout: out.stdout,
     })
+}
+
+/// What a failed command gave as its reason: the first of the errors in its JSON, else its last line.
+fn last_word(stderr: &str, stdout: &str) -> String {
+    let document = serde_json::from_str::<serde_json::Value>(stdout).unwrap_or_default();
+    if let Some(message) = document
+        .pointer("/errors/0/message")
+        .and_then(serde_json::Value::as_str)
+    {
+        return message.to_owned();
+    }
+    let mut lines = [stdout, stderr]
+        .into_iter()
+        .rev()
+        .flat_map(|text| text.lines().rev())
+        .map(str::trim);
+    let last = lines.find(|line| !line.is_empty() && !line.starts_with("Command exited"));
+    last.unwrap_or("no word").to_owned()
 }
 
 /// The median of several figures; the first one that is missing is the answer.
@@ -159,6 +171,12 @@ mod tests {
         let mut command = os::command("sh");
         command.args(["-c", "echo said >&2; exit 3"]);
         assert_eq!(run(&command), Err("status 3: said".to_owned()));
+        let mut command = os::command("sh");
+        command.args([
+            "-c",
+            r#"echo '{"errors": [{"message": "why"}]}'; echo more >&2; exit 65"#,
+        ]);
+        assert_eq!(run(&command), Err("status 65: why".to_owned()));
         let mut command = os::command("sh");
         command.args(["-c", "echo out"]);
         let good = run(&command).unwrap();
