@@ -192,6 +192,55 @@ fn a_small_disk_fills_up_and_recovers() {
 }
 
 #[test]
+fn what_was_synced_survives_a_power_loss() {
+    let lab = Lab::up(&[HostSpec::light("one").disk(64)]).unwrap();
+    let host = lab.host("one");
+    host.check("echo kept > /etc/kept && sync /etc/kept /etc")
+        .unwrap();
+    let cut = host.snapshot().unwrap();
+    host.check("rm /etc/kept && echo later > /etc/later && sync /etc")
+        .unwrap();
+    host.restore(&cut).unwrap();
+    assert_eq!(host.read("/etc/kept").unwrap(), "kept\n");
+    assert!(host.read("/etc/later").is_err());
+    assert!(host.ssh("true").unwrap().ok(), "the same key");
+}
+
+#[test]
+fn a_lab_whose_reaper_was_killed_too_is_swept_by_the_next() {
+    let mut owner = Owner::start();
+    let traces = Traces::in_dir(Path::new(&owner.dir));
+    // Its reaper is the one process that knows the lab's directory and is not in its cgroup.
+    let ids = os::names(Path::new("/proc")).unwrap();
+    let knows = |id: &String| {
+        let environment = os::read(&Path::new("/proc").join(id).join("environ")).unwrap_or_default();
+        let wanted = format!("DIR={}", owner.dir);
+        let groups = os::read_text(&Path::new("/proc").join(id).join("cgroup")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|line| line == wanted.as_bytes())
+            && !groups.contains(&traces.name)
+    };
+    let reapers: Vec<_> = ids
+        .iter()
+        .filter(|id| id.parse::<u32>().is_ok())
+        .filter(|id| knows(id))
+        .collect();
+    assert!(!reapers.is_empty());
+    for reaper in reapers {
+        // The shell and its `cat` go together.
+        os::run("kill", &["-KILL", reaper]).ok();
+    }
+    owner.kill();
+    assert!(traces.found().len() >= 4, "{:?}", traces.found());
+    let lab = Lab::up(&[HostSpec::light("one")]).unwrap();
+    let own = Traces::of(&lab);
+    if own.name != traces.name {
+        assert_eq!(traces.found(), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_host_cannot_reach_beyond_itself() {
     let lab = Lab::up(&[HostSpec::light("one")]).unwrap();
     let host = lab.host("one");
@@ -221,29 +270,48 @@ fn a_lab_leaves_nothing_behind_even_when_its_owner_is_killed() {
     assert_eq!(traces.found(), Vec::<String>::new());
 
     // A second program owns a lab and is killed without a chance to take it down.
-    let mut owner = os::command(&std::env::current_exe().unwrap().display().to_string());
-    owner
-        .args(["--exact", "hosts::owns_a_lab_until_it_is_killed", "--nocapture"])
-        .env("LAB_OWNER", "1");
-    owner
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped());
-    let mut owner = owner.spawn().unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(owner.stdout.take().unwrap()));
-    let dir = lines
-        .find_map(|line| line.unwrap().strip_prefix("lab in ").map(str::to_owned))
-        .unwrap();
-    let traces = Traces::in_dir(Path::new(&dir));
+    let mut owner = Owner::start();
+    let traces = Traces::in_dir(Path::new(&owner.dir));
     assert!(traces.found().len() >= 4, "{:?}", traces.found());
-    owner.kill().unwrap();
-    owner.wait().unwrap();
+    owner.kill();
     let gone = os::wait_for(Duration::from_secs(20), || {
         traces.found().is_empty().then_some(())
     });
     assert!(gone.is_some(), "{:?}", traces.found());
 }
 
-/// The other half of the test above; by itself it does nothing.
+/// A second program that owns a lab.
+struct Owner {
+    process: std::process::Child,
+    dir: String,
+}
+
+impl Owner {
+    fn start() -> Self {
+        let mut owner = os::command(&std::env::current_exe().unwrap().display().to_string());
+        owner
+            .args(["--exact", "hosts::owns_a_lab_until_it_is_killed", "--nocapture"])
+            .env("LAB_OWNER", "1");
+        owner
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped());
+        let mut process = owner.spawn().unwrap();
+        let output = std::io::BufReader::new(process.stdout.take().unwrap());
+        let mut lines = std::io::BufRead::lines(output);
+        // The name of the test may stand before it, without a line end.
+        let dir = lines
+            .find_map(|line| line.unwrap().split_once("lab in ").map(|(_, dir)| dir.to_owned()))
+            .unwrap();
+        Owner { process, dir }
+    }
+
+    fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// What a second program does; in the first one it does nothing.
 #[test]
 fn owns_a_lab_until_it_is_killed() {
     if std::env::var_os("LAB_OWNER").is_none() {

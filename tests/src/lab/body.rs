@@ -74,6 +74,15 @@ impl Body {
         self.site.disks().join(&self.spec.name)
     }
 
+    /// What the host itself has written.
+    pub(super) fn written(&self) -> PathBuf {
+        self.disk().join(if self.spec.disk_mb.is_some() {
+            "disk.img"
+        } else {
+            "upper"
+        })
+    }
+
     pub(super) fn make_disk(&self) -> Result<(), LabError> {
         let disk = self.disk();
         for name in ["upper", "work", "root"] {

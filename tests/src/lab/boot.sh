@@ -9,18 +9,21 @@ echo here
 mount --make-rprivate /
 
 # 1. The root: the shared image below, this host's own changes above. A host with a small disk keeps them on a small
-#    ext4. "volatile" skips syncing; its mark of an unclean end must go before the next start. redirect_dir makes a
-#    directory of the image renameable, as on a real disk.
+#    ext4, where syncing means something; for the others "volatile" skips it, and its mark of an unclean end must go before
+#    the next start. redirect_dir makes a directory of the image renameable, as on a real disk.
 up=$DISK
+sync=,volatile
 if [ -e "$DISK/disk.img" ]; then
   up=$DISK/ext4
   mkdir -p "$up"
   mount -o loop "$DISK/disk.img" "$up"
   mkdir -p "$up/upper" "$up/work"
   cp -an "$DISK/upper/." "$up/upper/"
+  sync -f "$up"
+  sync=
 fi
 rm -rf "$up/work/work/incompat"
-mount -t overlay overlay -o "lowerdir=$BASE,upperdir=$up/upper,workdir=$up/work,redirect_dir=on,volatile" "$ROOT"
+mount -t overlay overlay -o "lowerdir=$BASE,upperdir=$up/upper,workdir=$up/work,redirect_dir=on$sync" "$ROOT"
 
 # 2. The file systems systemd expects of whoever starts it in a container.
 mount -t proc -o nosuid,nodev,noexec proc "$ROOT/proc"

@@ -228,7 +228,6 @@ impl Host {
         os::rename(&disk.join("upper/etc/ssh"), &keys)?;
         os::remove_tree(&disk.join("upper"))?;
         os::remove_tree(&disk.join("work"))?;
-        self.body.make_disk()?;
         os::make_dir(&disk.join("upper/etc/ssh"))?;
         for name in ["ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"] {
             os::rename(&keys.join(name), &disk.join("upper/etc/ssh").join(name))?;
@@ -238,19 +237,27 @@ impl Host {
         self.start()
     }
 
-    /// Keeps what is on its disk now. On a running host it is what a power loss at this moment would leave.
+    /// Keeps what is on its disk now; its processes stand still meanwhile. Of a host with a small disk it is the image of
+    /// that disk: what was not synced is not in it, as after a power loss. Of others it is all that was written.
     ///
     /// # Errors
-    /// When it cannot be copied, or the host has a small disk of its own.
+    /// When it cannot be copied.
     pub fn snapshot(&self) -> Result<Snapshot, LabError> {
         let disk = self.body.disk();
         let number = os::names(&disk)?
             .iter()
             .filter(|name| name.starts_with("snap"))
             .count();
-        let to = disk.join(format!("snap{number}"));
-        os::run("cp", &["-a", &text(&disk.join("upper")), &text(&to)])?;
-        Ok(Snapshot(to))
+        let kept = disk.join(format!("snap{number}"));
+        if self.is_up() {
+            self.freeze()?;
+        }
+        let copied = os::run("cp", &["-a", &text(&self.body.written()), &text(&kept)]);
+        if self.is_up() {
+            self.thaw()?;
+        }
+        copied?;
+        Ok(Snapshot(kept))
     }
 
     /// Brings a snapshot back and boots the host on it.
@@ -262,11 +269,12 @@ impl Host {
             self.crash()?;
         }
         self.join();
-        let disk = self.body.disk();
-        os::remove_tree(&disk.join("upper"))?;
-        os::remove_tree(&disk.join("work"))?;
-        os::make_dir(&disk.join("work"))?;
-        os::run("cp", &["-a", &text(&snapshot.0), &text(&disk.join("upper"))])?;
+        let work = self.body.disk().join("work");
+        let written = text(&self.body.written());
+        os::remove_tree(&work)?;
+        os::make_dir(&work)?;
+        os::run("rm", &["-rf", &written])?;
+        os::run("cp", &["-a", &text(&snapshot.0), &written])?;
         self.start()
     }
 
