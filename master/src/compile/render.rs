@@ -38,6 +38,25 @@ pub(crate) struct Subject<'s> {
     pub(crate) vars: Map<String, Json>,
 }
 
+/// Renderers of Salt's that there are none of here. A file that asks for one is refused, not taken as empty.
+const UNSUPPORTED: [&str; 15] = [
+    "py",
+    "pyobjects",
+    "pydsl",
+    "mako",
+    "wempy",
+    "genshi",
+    "cheetah",
+    "stateconf",
+    "dson",
+    "hjson",
+    "toml",
+    "nacl",
+    "aws_kms",
+    "msgpack",
+    "pass",
+];
+
 /// A stage of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -108,7 +127,7 @@ impl Renderer {
                 ));
             }
         };
-        let stages = self.stages(&text, subject);
+        let stages = self.stages(&text, subject)?;
         let Some(stages) = stages else {
             return Ok((
                 Node {
@@ -193,7 +212,7 @@ impl Renderer {
     }
 
     /// The stages a file asks for; `None` when it names a renderer there is none of, which makes it empty.
-    fn stages(&mut self, text: &str, subject: &Subject<'_>) -> Option<Vec<Stage>> {
+    fn stages(&mut self, text: &str, subject: &Subject<'_>) -> Result<Option<Vec<Stage>>, Box<Diagnostic>> {
         let first = text.lines().next().unwrap_or_default();
         let asked = first.strip_prefix("#!").filter(|rest| !rest.starts_with('/'));
         let default = self.oracle.options.text("renderer").unwrap_or("jinja|yaml");
@@ -205,6 +224,14 @@ impl Renderer {
                 "yaml" | "yamlex" => Stage::Yaml,
                 "json" | "json5" => Stage::Json,
                 "gpg" | "text" => Stage::Same,
+                one if UNSUPPORTED.contains(&one) => {
+                    let message = format!("{}: the renderer `{one}` is not supported", subject.failed);
+                    let problem = Diagnostic::error(message)
+                        .in_file(subject.full)
+                        .at(1, 1)
+                        .with_source(text);
+                    return Err(Box::new(problem.with_help("use jinja, yaml or json")));
+                }
                 _ => {
                     let message = format!("renderer `{name}` is not known, so this file is taken as empty");
                     let problem = Diagnostic::warning(message)
@@ -212,11 +239,11 @@ impl Renderer {
                         .at(1, 1)
                         .with_source(text);
                     self.warnings.push(problem);
-                    return None;
+                    return Ok(None);
                 }
             });
         }
-        Some(stages)
+        Ok(Some(stages))
     }
 }
 
