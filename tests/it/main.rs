@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod agent;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod tidy;

@@ -5,6 +5,7 @@
 //! knows what salt-rs should do: that is said in `tests/it`, one behaviour per file.
 
 pub mod bench;
+pub mod conformance;
 pub mod lab;
 pub mod os;
 pub mod program;

@@ -229,6 +229,23 @@ pub fn chmod(path: &Path, mode: u32) -> Result<(), OsError> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(file("chmod", path))
 }
 
+/// What lies at a path, links not followed.
+///
+/// # Errors
+/// When there is nothing, or it cannot be looked at.
+pub fn stat(path: &Path) -> Result<fs::Metadata, OsError> {
+    fs::symlink_metadata(path).map_err(file("look at", path))
+}
+
+/// Makes a symbolic link.
+///
+/// # Errors
+/// When that is refused.
+#[expect(clippy::disallowed_methods, reason = "the harness writes files here only")]
+pub fn link(target: &Path, path: &Path) -> Result<(), OsError> {
+    std::os::unix::fs::symlink(target, path).map_err(file("link", path))
+}
+
 /// Makes a directory and those above it.
 ///
 /// # Errors

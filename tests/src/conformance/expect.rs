@@ -1,0 +1,114 @@
+//! What is known to hold: one line per case, `name score reason`, in a file that is rewritten with `UPDATE_EXPECT=1`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Score, Verdict};
+use crate::os::{self, OsError};
+
+const HEAD: &str = "# What holds of the conformance corpus: case, score, and for less than full the reason.\n# Rewritten by `UPDATE_EXPECT=1 cargo test -p salt-rs-tests --test it conformance`; reasons of an unchanged score are kept.\n";
+
+/// Longest reason, in characters.
+const REASON: usize = 200;
+
+/// The file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected(BTreeMap<String, Verdict>);
+
+impl Expected {
+    /// Reads it; a missing one expects nothing.
+    ///
+    /// # Errors
+    /// One that cannot be read.
+    pub fn read(file: &Path) -> Result<Expected, OsError> {
+        let text = if file.exists() {
+            os::read_text(file)?
+        } else {
+            String::new()
+        };
+        Ok(Expected::parse(&text))
+    }
+
+    fn parse(text: &str) -> Expected {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let cases = lines.filter_map(|line| {
+            let mut words = line.splitn(3, ' ');
+            let (name, score) = (words.next()?, Score::of(words.next()?)?);
+            let why = words.next().unwrap_or_default().to_owned();
+            Some((name.to_owned(), Verdict { score, why }))
+        });
+        Expected(cases.collect())
+    }
+
+    /// What differs from it, one line each. `whole` says that all cases were run.
+    pub fn differences(&self, got: &BTreeMap<String, Verdict>, whole: bool) -> Vec<String> {
+        let mut out = Vec::new();
+        for (name, verdict) in got {
+            let (score, why) = (verdict.score.word(), &verdict.why);
+            match self.0.get(name) {
+                Some(known) if known.score == verdict.score => {}
+                Some(known) if known.score < verdict.score => {
+                    out.push(format!(
+                        "{name} is {score} now, was {}: rewrite the file",
+                        known.score.word()
+                    ));
+                }
+                Some(known) => out.push(format!(
+                    "{name} no longer holds {}: {score}: {why}",
+                    known.score.word()
+                )),
+                None => out.push(format!("{name} is new: {score} {why}")),
+            }
+        }
+        let gone = self.0.keys().filter(|name| whole && !got.contains_key(*name));
+        out.extend(gone.map(|name| format!("{name} is gone from the corpus")));
+        out
+    }
+
+    /// The text of the file for these results.
+    pub fn rewritten(&self, got: &BTreeMap<String, Verdict>) -> String {
+        let mut text = HEAD.to_owned();
+        for (name, verdict) in got {
+            let known = self.0.get(name).filter(|known| known.score == verdict.score);
+            let why = known.map_or(&verdict.why, |known| &known.why);
+            let why: String = why.replace('\n', "\\n").chars().take(REASON).collect();
+            text.push_str(format!("{name} {} {why}", verdict.score.word()).trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn got(cases: &[(&str, Score, &str)]) -> BTreeMap<String, Verdict> {
+        let one = |(name, score, why): &(&str, Score, &str)| {
+            let why = (*why).to_owned();
+            ((*name).to_owned(), Verdict { score: *score, why })
+        };
+        cases.iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_reason_lives_as_long_as_its_score() {
+        let known = Expected::parse("# about\na/x core written by hand\na/y fail b\n");
+        let now = got(&[("a/x", Score::Core, "found"), ("a/y", Score::Full, "")]);
+        let text = known.rewritten(&now);
+        assert_eq!(text, format!("{HEAD}a/x core written by hand\na/y full\n"));
+        assert!(Expected::parse(&text).differences(&now, true).is_empty());
+    }
+
+    #[test]
+    fn every_difference_is_said() {
+        let known = Expected::parse("a/x core\na/y full\na/z full\n");
+        let now = got(&[
+            ("a/w", Score::Full, ""),
+            ("a/x", Score::Full, ""),
+            ("a/y", Score::Fail, "no"),
+        ]);
+        assert_eq!(known.differences(&now, true).len(), 4);
+        assert_eq!(known.differences(&now, false).len(), 3);
+    }
+}

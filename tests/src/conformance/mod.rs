@@ -1,0 +1,140 @@
+//! The conformance corpus: small trees with Salt's own answers, run through the built program.
+//!
+//! `case` runs one, `normal` takes out what no two runs share, `compare` says how much of an answer is right, `classes`
+//! sorts refusals, `expect` holds what is known to hold. The corpus itself lies beside the repository.
+
+mod case;
+mod classes;
+mod compare;
+mod expect;
+mod normal;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+pub use case::Case;
+pub use classes::{class, classes};
+pub use compare::{chunks, compare, same};
+pub use expect::Expected;
+pub use normal::Normal;
+
+use crate::os::{self, OsError};
+
+/// How much of an answer is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Score {
+    /// Something that matters is wrong.
+    Fail,
+    /// Order, arguments, results, files and refusals are right; a comment, the content of changes or the class of an
+    /// error is not.
+    Core,
+    /// Everything is right.
+    Full,
+    /// There is no front door for any of its steps.
+    Skipped,
+}
+
+impl Score {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Score::Fail => "fail",
+            Score::Core => "core",
+            Score::Full => "full",
+            Score::Skipped => "skipped",
+        }
+    }
+
+    /// The score of this word.
+    pub fn of(word: &str) -> Option<Score> {
+        [Score::Fail, Score::Core, Score::Full, Score::Skipped]
+            .into_iter()
+            .find(|score| score.word() == word)
+    }
+}
+
+/// How a case went: its score, and what kept it from a better one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The worst of its steps.
+    pub score: Score,
+    /// What the first step of that score says; empty for a full score.
+    pub why: String,
+}
+
+/// The directory beside the repository that holds the corpus and the seed tree; `None` where it is not.
+pub fn shared() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    path.is_dir().then_some(path)
+}
+
+/// Cases below a directory, as `category/name`, sorted.
+///
+/// # Errors
+/// A directory that cannot be listed.
+pub fn names(corpus: &Path) -> Result<Vec<String>, OsError> {
+    let mut found = Vec::new();
+    for category in os::names(corpus)? {
+        for case in os::names(&corpus.join(&category))? {
+            let name = format!("{category}/{case}");
+            if corpus.join(&name).join("expected.json").is_file() {
+                found.push(name);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Runs cases, two at a time.
+///
+/// # Panics
+/// When a case cannot be read or the machine refuses a scratch directory.
+pub fn run(corpus: &Path, names: &[String]) -> BTreeMap<String, Verdict> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(BTreeMap::new());
+    let work = || {
+        while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let verdict = Case::read(&corpus.join(name)).and_then(|case| case.run());
+            let verdict = verdict.unwrap_or_else(|err| panic!("{name}: {err}"));
+            done.lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .insert(name.clone(), verdict);
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    done.into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// One line per category and one for all: how many cases hold.
+pub fn tally(verdicts: &BTreeMap<String, Verdict>) -> String {
+    let mut categories: BTreeMap<&str, Vec<Score>> = BTreeMap::new();
+    for (name, verdict) in verdicts {
+        let category = name.split('/').next().unwrap_or_default();
+        categories.entry(category).or_default().push(verdict.score);
+    }
+    let line = |what: &str, scores: &[Score]| {
+        let count = |score| scores.iter().filter(|one| **one == score).count();
+        let (full, core) = (count(Score::Full), count(Score::Core));
+        format!(
+            "{what} {}: full {full}, core {}, fail {}, skipped {}\n",
+            scores.len(),
+            full + core,
+            count(Score::Fail),
+            count(Score::Skipped)
+        )
+    };
+    let all: Vec<Score> = verdicts.values().map(|verdict| verdict.score).collect();
+    let mut text: String = categories
+        .iter()
+        .map(|(category, scores)| line(category, scores))
+        .collect();
+    text.push_str(&line("cases", &all));
+    text
+}
