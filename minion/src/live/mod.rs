@@ -5,14 +5,23 @@
 //! | [`path`] | files, directories, links |
 //! | [`command`] | the one place that starts programs |
 //! | [`grains`] | what a host says of itself |
+//! | [`package`] | dpkg's and apt's packages |
+//! | [`unit`] | systemd's units |
+//! | [`account`] | users and groups |
+//! | [`sysctl`] | kernel settings |
 
+pub mod account;
+mod beside;
 pub mod command;
 mod database;
 pub mod grains;
+pub mod package;
 pub mod path;
 mod problem;
+pub mod sysctl;
 #[cfg(test)]
 mod testing;
+pub mod unit;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +30,9 @@ use proto::{Act, Address, Answer, Change, Digest, Performed, PreImage, Problem, 
 use serde_json::Value as Json;
 
 use crate::journal::objects::Objects;
+use crate::meets::meets;
 use crate::system::{Botched, System};
+use package::Wanted;
 pub(crate) use problem::{failed, locked, moved, refused};
 
 /// The host this process runs on.
@@ -34,6 +45,9 @@ pub struct Live {
     /// Modification times of directories that were put back, kept while entries below them are put back too.
     times: BTreeMap<String, (i64, u32)>,
     grains: BTreeMap<usize, grains::Grains>,
+    packages: package::Packages,
+    /// Units looked up together for the questions of one batch.
+    units: BTreeMap<String, proto::Unit>,
 }
 
 impl Live {
@@ -52,6 +66,8 @@ impl Live {
             digests: path::read::Digests::default(),
             times: BTreeMap::new(),
             grains: BTreeMap::new(),
+            packages: package::Packages::default(),
+            units: BTreeMap::new(),
         }
     }
 
@@ -79,9 +95,12 @@ impl Live {
     pub fn read(&mut self, at: &Address) -> Result<Value, Problem> {
         match at {
             Address::Path(path) => self.read_path(path),
-            other => Err(refused(format!(
-                "{other}: this kind of address cannot be read yet"
-            ))),
+            Address::Package(name) => self.read_package(name),
+            Address::Unit(name) => self.read_unit(name),
+            Address::User(name) => self.read_user(name),
+            Address::Group(name) => self.read_group(name),
+            Address::Sysctl(key) => self.read_sysctl(key),
+            Address::Checkout(_) => Err(refused(format!("{at}: cannot be read yet"))),
         }
     }
 
@@ -94,40 +113,75 @@ impl Live {
             Question::Command(command) => self.run(command).map(Answer::Output),
             Question::Grains => Ok(Answer::Json(Json::Object(self.all_grains()))),
             Question::Grain(key) => Ok(self.grain(key).map_or(Answer::Missing, Answer::Json)),
+            Question::Candidate(name) => self
+                .offer(name)
+                .map(|offer| offer.candidate.map_or(Answer::Missing, Answer::Text)),
+            Question::Versions(name) => self.versions(name).map(Answer::Json),
             other => Ok(Answer::Failed(format!("this agent cannot answer {other:?} yet"))),
         };
         answer.unwrap_or_else(|problem| Answer::Failed(problem.text))
     }
 
+    /// Looks up together what the questions of one batch ask of one program.
+    fn learn(&mut self, ask: &[Question]) {
+        let units: Vec<&str> = ask
+            .iter()
+            .filter_map(|question| match question {
+                Question::Read(Address::Unit(name)) => Some(name.as_str()),
+                _ => None,
+            })
+            .collect();
+        let packages: Vec<&str> = ask
+            .iter()
+            .filter_map(|question| match question {
+                Question::Candidate(name) | Question::Versions(name) => Some(name.as_str()),
+                _ => None,
+            })
+            .collect();
+        // Where it fails here, it fails again, and is told, with the question itself.
+        self.learn_units(&units).ok();
+        if !packages.is_empty() {
+            self.learn_offers(&packages).ok();
+        }
+    }
+
     fn observe_one(&mut self, act: &Act) -> Result<Vec<PreImage>, Problem> {
         match act {
-            Act::Assign {
-                at: Address::Path(path),
-                expect,
-                to,
-                ..
-            } => self.observe_path(path, expect, to),
-            Act::Assign { at, .. } => Err(refused(format!(
-                "{at}: this kind of address cannot be written yet"
-            ))),
+            Act::Assign { at, expect, to, .. } => match at {
+                Address::Path(path) => self.observe_path(path, expect, to),
+                Address::Package(name) => self.observe_packages(&[Wanted { name, expect, to }]),
+                Address::Unit(name) => self.observe_unit(name, expect, to),
+                Address::User(_) | Address::Group(_) => self.observe_person(at, expect, to),
+                Address::Sysctl(key) => self.observe_sysctl(key, expect, to),
+                Address::Checkout(_) => Err(refused(format!("{at}: cannot be written yet"))),
+            },
             Act::Run { touches, .. } => self.observe_touched(touches),
-            Act::Poke { .. } | Act::Refresh => Ok(Vec::new()),
+            Act::Poke { unit, .. } => self.observe_poke(unit),
+            Act::Refresh => Ok(Vec::new()),
         }
     }
 
     fn perform_one(&mut self, act: &Act, before: &[PreImage]) -> Result<Performed, Box<Botched>> {
         match act {
             Act::Assign {
-                at: Address::Path(path),
+                at,
                 expect,
                 to,
                 check,
-            } => self.assign_path(path, expect, to, check.as_ref(), before),
-            Act::Assign { at, .. } => {
-                Err(refused(format!("{at}: this kind of address cannot be written yet")).into())
-            }
+            } => match at {
+                Address::Path(path) => self.assign_path(path, expect, to, check.as_ref(), before),
+                Address::Package(name) => self.assign_packages(&[Wanted { name, expect, to }], before),
+                Address::Unit(name) => self.assign_unit(name, expect, to),
+                Address::User(_) | Address::Group(_) => self.assign_person(at, expect, to, before),
+                Address::Sysctl(key) => self.assign_sysctl(key, expect, to),
+                Address::Checkout(_) => Err(refused(format!("{at}: cannot be written yet")).into()),
+            },
             Act::Run { command, touches, .. } => self.run_touching(command, touches, before),
-            Act::Poke { .. } | Act::Refresh => Err(refused("not possible yet").into()),
+            Act::Poke { unit, how } => self.poke(unit, *how),
+            Act::Refresh => Ok(Performed {
+                changes: Vec::new(),
+                output: Some(self.refresh()?),
+            }),
         }
     }
 
@@ -160,6 +214,34 @@ impl Live {
     }
 }
 
+/// The assignments of a transaction of packages, if that is what the acts are.
+fn transaction(acts: &[Act]) -> Option<Vec<Wanted<'_>>> {
+    acts.iter()
+        .map(|act| match act {
+            Act::Assign {
+                at: Address::Package(name),
+                expect,
+                to,
+                ..
+            } => Some(Wanted { name, expect, to }),
+            _ => None,
+        })
+        .collect::<Option<Vec<_>>>()
+        .filter(|wanted| !wanted.is_empty())
+}
+
+/// Refuses when what is there is neither what was expected nor what is wanted already.
+pub(crate) fn as_expected(what: &str, live: &Value, expect: &Value, to: &Value) -> Result<(), Problem> {
+    if live.same(expect) || meets(to, live) {
+        return Ok(());
+    }
+    Err(moved(format!(
+        "{what} is not what it was when this was planned: expected {}, found {}",
+        path::told(expect),
+        path::told(live)
+    )))
+}
+
 /// A failed transaction with what it changed and said.
 pub(crate) fn botched(why: Problem, changes: Vec<Change>, output: Option<proto::Output>) -> Box<Botched> {
     let performed = Performed {
@@ -175,7 +257,10 @@ pub(crate) fn botched(why: Problem, changes: Vec<Change>, output: Option<proto::
 
 impl System for Live {
     fn answer(&mut self, ask: &[Question]) -> Vec<Answer> {
-        ask.iter().map(|question| self.one(question)).collect()
+        self.learn(ask);
+        let answers = ask.iter().map(|question| self.one(question)).collect();
+        self.units.clear();
+        answers
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<Digest, Problem> {
@@ -189,6 +274,9 @@ impl System for Live {
     }
 
     fn observe(&mut self, acts: &[Act]) -> Result<Vec<PreImage>, Problem> {
+        if let Some(wanted) = transaction(acts) {
+            return self.observe_packages(&wanted);
+        }
         let mut before = Vec::new();
         for act in acts {
             before.extend(self.observe_one(act)?);
@@ -197,6 +285,9 @@ impl System for Live {
     }
 
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {
+        if let Some(wanted) = transaction(acts) {
+            return self.assign_packages(&wanted, before);
+        }
         let mut all = Performed::default();
         for act in acts {
             match self.perform_one(act, before) {
@@ -216,5 +307,6 @@ impl System for Live {
 
     fn forget(&mut self) {
         self.grains.clear();
+        self.units.clear();
     }
 }

@@ -18,7 +18,7 @@ use std::os::fd::AsFd;
 
 use proto::{Address, Digest, Fidelity, PreImage, Problem, Value};
 
-use super::{Live, moved, refused};
+use super::{Live, as_expected, moved, refused};
 pub(crate) use keep::room_for;
 use read::{Kind, Seen};
 use walk::{Place, Walk};
@@ -91,19 +91,12 @@ impl Live {
             .map_err(broken)
     }
 
-    /// The live value, if it is the expected one.
-    fn expected(&mut self, place: &Place, expect: &Value) -> Result<Value, Problem> {
+    /// The live value, if it is the expected one, or already the wanted one.
+    fn expected(&mut self, place: &Place, expect: &Value, to: &Value) -> Result<Value, Problem> {
         let live = read::value_at(place.dir.as_fd(), &place.name, &mut self.digests)
             .map_err(|error| refused(format!("cannot read {}: {error}", place.path)))?;
-        if live.same(expect) {
-            return Ok(live);
-        }
-        Err(moved(format!(
-            "{} is not what it was when this was planned: expected {}, found {}",
-            place.path,
-            told(expect),
-            told(&live)
-        )))
+        as_expected(&place.path, &live, expect, to)?;
+        Ok(live)
     }
 }
 

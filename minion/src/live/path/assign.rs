@@ -28,7 +28,7 @@ impl Live {
             nothing_there(path, expect, to)?;
             return Ok(Performed::default());
         };
-        let was = self.expected(&place, expect)?;
+        let was = self.expected(&place, expect, to)?;
         let done = self.put(&place, &was, to, check, before);
         self.keep_times(path, to);
         let changes = self.changes_at(&place, &was, before);
@@ -87,7 +87,7 @@ impl Live {
         };
         let ready = self
             .judge(place, &staged, check)
-            .and_then(|()| self.expected(place, was).map(drop))
+            .and_then(|()| self.expected(place, was, was).map(drop))
             .and_then(|()| match (was, to) {
                 (Value::Absent, _) => Ok(()),
                 (Value::Dir { .. }, _) => self.remove(place, was, before),

@@ -29,7 +29,7 @@ impl Live {
             return nothing_there(path, expect, to);
         };
         let seen = seen(&place)?;
-        let was = self.expected(&place, expect)?;
+        let was = self.expected(&place, expect, to)?;
         refuse_odd_targets(&place, seen.as_ref(), to)?;
         if let Value::File { content, size, .. } = to {
             let stays = matches!(&was, Value::File { content: old, .. } if old == content);
@@ -150,6 +150,33 @@ impl Live {
         Ok(before)
     }
 
+    /// Pre-images of single entries a program may change; what is below a directory is none of its business.
+    pub(crate) fn observe_entries(&mut self, paths: &[String]) -> Result<Vec<PreImage>, Problem> {
+        let mut before = Vec::new();
+        for path in paths {
+            let was = self.read_path(path)?;
+            if let Some(place) = walk::find(&self.root, path, Walk::Read)? {
+                self.keep_content(place.dir.as_fd(), &place.name, path, &was)?;
+            }
+            before.push(PreImage {
+                at: Address::Path(path.clone()),
+                fidelity: Fidelity::Exact,
+                was,
+            });
+        }
+        Ok(before)
+    }
+
+    /// What differs of single entries, in the order of [`Live::touched_since`].
+    pub(crate) fn entries_since(&mut self, before: &[PreImage]) -> Result<Vec<Change>, Problem> {
+        let mut now = BTreeMap::new();
+        let was = values(before);
+        for path in was.keys() {
+            now.insert((*path).to_owned(), self.read_path(path)?);
+        }
+        Ok(differences(&was, &now))
+    }
+
     /// What differs in the trees a command may have changed: gone (children first), then changed, then new (parents first).
     pub(crate) fn touched_since(
         &mut self,
@@ -166,15 +193,19 @@ impl Live {
             }
             now.insert(path.clone(), value);
         }
-        let was: BTreeMap<&str, &Value> = before
-            .iter()
-            .filter_map(|image| match &image.at {
-                Address::Path(path) => Some((path.as_str(), &image.was)),
-                _ => None,
-            })
-            .collect();
-        Ok(differences(&was, &now))
+        Ok(differences(&values(before), &now))
     }
+}
+
+/// The path addresses among pre-images.
+fn values(before: &[PreImage]) -> BTreeMap<&str, &Value> {
+    before
+        .iter()
+        .filter_map(|image| match &image.at {
+            Address::Path(path) => Some((path.as_str(), &image.was)),
+            _ => None,
+        })
+        .collect()
 }
 
 fn differences(was: &BTreeMap<&str, &Value>, now: &BTreeMap<String, Value>) -> Vec<Change> {

@@ -12,7 +12,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::read::{self, reach, xattr_bytes, xattrs};
+use super::read::{self, Seen, reach, xattr_bytes, xattrs};
 use crate::journal::objects::Objects;
 
 /// Whether attributes the wanted value does not name may stay.
@@ -82,6 +82,29 @@ fn copy(source: &mut File, target: &mut File, content: &Digest) -> io::Result<()
             format!("object {content} is damaged"),
         ))
     }
+}
+
+/// Replaces the bytes of a file and keeps its attributes; one that is missing is made with `mode`, owned by root.
+pub(crate) fn replace(dir: BorrowedFd<'_>, name: &OsStr, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let seen = Seen::at(dir, name)?;
+    let staged = staged_name(name);
+    sweep(dir, name)?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(fs::openat(dir, &staged, flags, Mode::from_raw_mode(0o600))?);
+    file.write_all(bytes)?;
+    let meta = Meta {
+        mode: seen.map_or(mode, |seen| seen.mode),
+        uid: seen.map_or(0, |seen| seen.uid),
+        gid: seen.map_or(0, |seen| seen.gid),
+        mtime: None,
+        xattrs: match seen {
+            Some(_) => xattrs(dir, name)?,
+            None => std::collections::BTreeMap::new(),
+        },
+    };
+    dress(file.as_fd(), &xattrs(dir, &staged)?, &meta, Strictness::Inherit)?;
+    file.sync_all()?;
+    publish(dir, &staged, name, seen.is_none())
 }
 
 /// Makes a staged directory with its attributes.

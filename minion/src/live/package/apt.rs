@@ -1,0 +1,318 @@
+//! Asking and running apt: candidates, simulations, transactions.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use proto::{Command, Output, Problem};
+use serde_json::json;
+
+use super::dpkg::{STATUS, Stamp, stamp};
+use crate::live::{Live, command, failed, locked, refused};
+
+/// How long another program's lock is waited for, in seconds.
+const PATIENCE: u64 = 60;
+/// What decides on candidates, besides the packages themselves.
+const DECISIVE: &[&str] = &[
+    STATUS,
+    "/var/lib/apt/lists",
+    "/etc/apt/sources.list",
+    "/etc/apt/sources.list.d",
+    "/etc/apt/preferences",
+    "/etc/apt/preferences.d",
+];
+
+/// What the archives offer of a package.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Offer {
+    /// The version that would be installed now.
+    pub(crate) candidate: Option<String>,
+    /// All versions that can be fetched, newest first.
+    pub(crate) versions: Vec<String>,
+}
+
+/// Offers by name, as long as nothing that decides on them changes.
+#[derive(Debug, Default)]
+pub(super) struct Offers {
+    stamp: Stamp,
+    known: BTreeMap<String, Offer>,
+}
+
+/// What a transaction would do, as its simulation tells.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Simulation {
+    /// `name` or `name:arch` of each package that would be installed, upgraded or downgraded.
+    pub(super) install: Vec<String>,
+    /// The same of each that would be removed or purged.
+    pub(super) remove: Vec<String>,
+}
+
+impl Live {
+    /// Looks up what the archives offer of all `names`, in one call where something is unknown.
+    ///
+    /// # Errors
+    /// The package lists cannot be read.
+    pub(crate) fn learn_offers(&mut self, names: &[&str]) -> Result<(), Problem> {
+        let now = stamp(self, DECISIVE);
+        if self.packages.offers.stamp != now {
+            self.packages.offers = Offers {
+                stamp: now,
+                known: BTreeMap::new(),
+            };
+        }
+        let unknown: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| !self.packages.offers.known.contains_key(*name))
+            .filter(|name| valid(name))
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        if self.program("apt-cache").is_none() {
+            return Err(refused(
+                "no supported package manager on this host: apt is missing",
+            ));
+        }
+        let argv = [&["apt-cache", "-q", "policy", "--"], unknown.as_slice()].concat();
+        let text = self.must_run(&apt(&argv))?;
+        let mut offers = policy(&text);
+        for name in unknown {
+            let offer = offers.remove(name).unwrap_or_default();
+            self.packages.offers.known.insert(name.to_owned(), offer);
+        }
+        Ok(())
+    }
+
+    /// What the archives offer of one package.
+    pub(crate) fn offer(&mut self, name: &str) -> Result<Offer, Problem> {
+        self.learn_offers(&[name])?;
+        Ok(self.packages.offers.known.get(name).cloned().unwrap_or_default())
+    }
+
+    /// The answer to a question for all versions.
+    pub(crate) fn versions(&mut self, name: &str) -> Result<serde_json::Value, Problem> {
+        self.offer(name).map(|offer| json!(offer.versions))
+    }
+
+    /// Tells what apt would do.
+    pub(super) fn simulate(&self, options: &[&str], wanted: &[String]) -> Result<Simulation, Problem> {
+        let mut argv = vec!["apt-get", "-s", "-q", "-y", "-o", "Debug::NoLocking=1"];
+        argv.extend(options);
+        argv.extend(["install", "--"]);
+        argv.extend(wanted.iter().map(String::as_str));
+        let output = self.run(&apt(&argv))?;
+        if output.code != 0 {
+            return Err(refused(format!("apt cannot do that: {}", said(&output))));
+        }
+        Ok(simulation(&output.stdout))
+    }
+
+    /// Runs apt or dpkg, waiting for others to let go of their locks.
+    ///
+    /// # Errors
+    /// `Locked` with who holds it, once the patience is over; any other failure is in the output.
+    pub(super) fn patiently(&self, argv: &[&str]) -> Result<Output, Problem> {
+        let until = Instant::now() + Duration::from_secs(PATIENCE);
+        loop {
+            let output = self.run(&apt(argv))?;
+            let Some(holder) = lock_holder(&output) else {
+                return Ok(output);
+            };
+            if Instant::now() >= until {
+                return Err(locked(format!(
+                    "another program uses the package manager since at least {PATIENCE} seconds: {holder}; \
+                     wait for it, or end it, and run again"
+                )));
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    /// Fetches the package lists anew.
+    pub(crate) fn refresh(&mut self) -> Result<Output, Problem> {
+        if self.program("apt-get").is_none() {
+            return Err(refused(
+                "no supported package manager on this host: apt is missing",
+            ));
+        }
+        let output = self.patiently(&["apt-get", "-q", "update"])?;
+        self.packages.offers = Offers::default();
+        let broken = output.stderr.lines().any(|line| line.starts_with("E:"));
+        if output.code != 0 || broken {
+            return Err(failed(format!("apt-get update failed: {}", said(&output))));
+        }
+        Ok(output)
+    }
+}
+
+/// A command of apt's with nobody to answer its questions.
+fn apt(argv: &[&str]) -> Command {
+    let variables = [
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("DEBCONF_NONINTERACTIVE_SEEN", "true"),
+        ("APT_LISTCHANGES_FRONTEND", "none"),
+        ("NEEDRESTART_SUSPEND", "1"),
+        ("UCF_FORCE_CONFFOLD", "1"),
+    ];
+    Command {
+        env: variables
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        timeout: Some(3600),
+        cwd: Some("/".to_owned()),
+        ..Command::program(argv)
+    }
+}
+
+/// A package's name as Debian's policy allows it, with or without an architecture; nothing else reaches apt.
+pub(super) fn valid(name: &str) -> bool {
+    let (name, arch) = name.split_once(':').unwrap_or((name, "any"));
+    let fine = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+-.~_".contains(c))
+    };
+    fine(name) && fine(arch) && !name.ends_with(['+', '-'])
+        || matches!(name, "g++" | "libstdc++" | "memtest86+") && fine(arch)
+        || name.ends_with("++") && fine(name) && fine(arch)
+}
+
+/// The last lines of what apt said: its errors, if it named some.
+pub(super) fn said(output: &Output) -> String {
+    let all = format!("{}\n{}", output.stdout, output.stderr);
+    let errors: Vec<&str> = all
+        .lines()
+        .filter(|line| {
+            line.starts_with("E:") || line.starts_with("dpkg: error") || line.contains("Unmet dependencies")
+        })
+        .collect();
+    let unmet: Vec<&str> = all.lines().filter(|line| line.contains(" : Depends:")).collect();
+    if errors.is_empty() {
+        command::ending(output)
+    } else {
+        [errors, unmet].concat().join("\n")
+    }
+}
+
+/// Who holds a lock apt or dpkg wanted.
+fn lock_holder(output: &Output) -> Option<String> {
+    if output.code == 0 {
+        return None;
+    }
+    output
+        .stderr
+        .lines()
+        .find(|line| {
+            line.contains("Could not get lock")
+                || line.contains("was locked by another process")
+                || line.contains("Unable to lock")
+                || line.contains("is locked by another process")
+        })
+        .map(|line| match line.split_once("held by process ") {
+            Some((_, who)) => format!("process {}", who.trim_end_matches('.')),
+            None => line.to_owned(),
+        })
+}
+
+/// Reads `apt-cache policy`.
+fn policy(text: &str) -> BTreeMap<String, Offer> {
+    let mut offers = BTreeMap::new();
+    let mut name = String::new();
+    let mut version = String::new();
+    for line in text.lines() {
+        if !line.starts_with(' ') {
+            name = line.trim_end_matches(':').to_owned();
+            offers.insert(name.clone(), Offer::default());
+            continue;
+        }
+        let Some(offer) = offers.get_mut(&name) else {
+            continue;
+        };
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let depth = line.len() - line.trim_start().len();
+        match words.as_slice() {
+            ["Candidate:", candidate] if *candidate != "(none)" => {
+                offer.candidate = Some((*candidate).to_owned())
+            }
+            ["***", found, ..] => version = (*found).to_owned(),
+            [found, _] if depth == 5 => version = (*found).to_owned(),
+            [_, source, ..] if depth >= 8 && *source != STATUS && !offer.versions.contains(&version) => {
+                offer.versions.push(version.clone());
+            }
+            _ => {}
+        }
+    }
+    offers
+}
+
+/// Reads the lines `Inst`, `Remv` and `Purg` of a simulation.
+fn simulation(text: &str) -> Simulation {
+    let mut found = Simulation::default();
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        match (words.next(), words.next()) {
+            (Some("Inst"), Some(name)) => found.install.push(name.to_owned()),
+            (Some("Remv" | "Purg"), Some(name)) => found.remove.push(name.to_owned()),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_tell_candidate_and_versions() {
+        let text = "bash:\n  Installed: 5.2.15-2+b8\n  Candidate: 5.2.15-2+b13\n  Version table:\n     5.2.15-2+b13 500\n        \
+            500 http://deb.debian.org/debian bookworm/main amd64 Packages\n *** 5.2.15-2+b8 100\n        100 /var/lib/dpkg/status\n\
+            mail-transport-agent:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n\
+            curl:\n  Installed: 7.88\n  Candidate: 7.88\n  Version table:\n *** 7.88 500\n        500 file:/srv/repo ./ Packages\n        \
+            100 /var/lib/dpkg/status\n     7.80 500\n        500 file:/srv/repo ./ Packages\n";
+        let offers = policy(text);
+        assert_eq!(offers["bash"].candidate.as_deref(), Some("5.2.15-2+b13"));
+        assert_eq!(offers["bash"].versions, ["5.2.15-2+b13"]);
+        assert_eq!(offers["mail-transport-agent"], Offer::default());
+        assert_eq!(offers["curl"].versions, ["7.88", "7.80"]);
+    }
+
+    #[test]
+    fn simulations_and_locks_are_understood() {
+        let text = "Reading package lists...\nInst nginx-common (1.22.1-9 Debian:12 [all])\nInst libc6:i386 [2.35] (2.36 x [i386])\n\
+            Remv apache2 [2.4]\nPurg old [1]\nConf nginx-common (1.22.1-9 Debian:12 [all])\n";
+        let found = simulation(text);
+        assert_eq!(found.install, ["nginx-common", "libc6:i386"]);
+        assert_eq!(found.remove, ["apache2", "old"]);
+        let output = Output {
+            code: 100,
+            stderr: "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 4711 (unattended-upgr)\nE: more".to_owned(),
+            ..Output::default()
+        };
+        assert_eq!(
+            lock_holder(&output).as_deref(),
+            Some("process 4711 (unattended-upgr)")
+        );
+    }
+
+    #[test]
+    fn only_names_reach_apt() {
+        for good in [
+            "nginx",
+            "g++",
+            "libstdc++6",
+            "libc6:i386",
+            "python3.11",
+            "a-b",
+            "memtest86+",
+        ] {
+            assert!(valid(good), "{good}");
+        }
+        for bad in [
+            "-oX=y", "nginx-", "a b", "", "./x.deb", "nginx=1", "a/b", "vim+", ":x",
+        ] {
+            assert!(!valid(bad), "{bad}");
+        }
+    }
+}

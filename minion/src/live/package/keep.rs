@@ -1,0 +1,136 @@
+//! Package files kept so that a version can come back when no archive has it any more (J12).
+//!
+//! The object store holds the bytes; beside it, `packages/NAME_VERSION_ARCH` holds the digest as text.
+
+use std::fs::{self, File};
+
+use proto::{Digest, Fidelity, Package, Problem};
+
+use crate::live::{Live, path, refused};
+
+/// Where apt keeps what it fetched.
+const ARCHIVES: &str = "/var/cache/apt/archives";
+/// Where kept and fetched package files lie while apt works with them.
+const STAGE: &str = "/var/cache/apt/salt-rs";
+
+/// A package file's usual name, without `.deb`.
+fn file_name(name: &str, package: &Package) -> String {
+    let plain = name.split(':').next().unwrap_or_default();
+    format!("{plain}_{}_{}", package.version.replace(':', "%3a"), package.arch)
+}
+
+impl Live {
+    /// Keeps the files of installed packages that are to change, and tells for each how well it can come back.
+    pub(super) fn keep_debs(&mut self, packages: &[(String, Package)]) -> Vec<Fidelity> {
+        let mut lost: Vec<Option<String>> = packages
+            .iter()
+            .map(|(name, package)| self.keep_deb(name, package).err().map(|problem| problem.text))
+            .collect();
+        let names: Vec<&str> = packages.iter().map(|(name, _)| name.as_str()).collect();
+        let missing = lost.iter().any(Option::is_some);
+        if missing && self.learn_offers(&names).is_ok() {
+            let mut wanted = Vec::new();
+            for ((name, package), lost) in packages.iter().zip(&lost) {
+                let offered = self
+                    .offer(name)
+                    .is_ok_and(|offer| offer.versions.contains(&package.version));
+                if lost.is_some() && offered {
+                    wanted.push(format!("{name}={}", package.version));
+                }
+            }
+            let fetched = self.download(&wanted);
+            for ((name, package), lost) in packages.iter().zip(&mut lost) {
+                if lost.is_some() {
+                    *lost = self.keep_deb(name, package).err().map(|problem| match &fetched {
+                        Err(why) => why.text.clone(),
+                        Ok(()) => problem.text,
+                    });
+                }
+            }
+            self.clear_stage();
+        }
+        lost.into_iter()
+            .map(|lost| lost.map_or(Fidelity::Kept, Fidelity::Lost))
+            .collect()
+    }
+
+    /// Keeps one package file, if it is at hand.
+    fn keep_deb(&mut self, name: &str, package: &Package) -> Result<(), Problem> {
+        if self.kept_deb(name, package).is_some() {
+            return Ok(());
+        }
+        let file = file_name(name, package);
+        for folder in [ARCHIVES, STAGE] {
+            let real = self.real(&format!("{folder}/{file}.deb"));
+            let Ok(mut source) = File::open(&real) else {
+                continue;
+            };
+            let size = source.metadata().map(|meta| meta.len()).unwrap_or_default();
+            path::room_for(&self.objects, size)?;
+            let kept = self
+                .objects
+                .put_from(&mut source)
+                .and_then(|(digest, _)| self.keep_beside("packages", &file, digest.hex().as_bytes()));
+            return kept.map_err(|error| refused(format!("cannot keep {}: {error}", real.display())));
+        }
+        Err(refused(format!(
+            "the file of {name} {} is neither in apt's cache nor in an archive any more",
+            package.version
+        )))
+    }
+
+    /// The object of a kept package file.
+    pub(super) fn kept_deb(&self, name: &str, package: &Package) -> Option<Digest> {
+        let text = self.kept_beside("packages", &file_name(name, package))?;
+        let digest = String::from_utf8_lossy(&text).trim().parse().ok()?;
+        self.objects.has(&digest).then_some(digest)
+    }
+
+    /// Lays a kept package file where apt can read it; the path on the host.
+    #[expect(clippy::disallowed_methods, reason = "apt's cache; nothing here is a user's")]
+    pub(super) fn stage_deb(
+        &self,
+        name: &str,
+        package: &Package,
+        digest: &Digest,
+    ) -> Result<String, Problem> {
+        let path = format!("{STAGE}/{}.deb", file_name(name, package));
+        let write = || {
+            fs::create_dir_all(self.real(STAGE))?;
+            fs::write(self.real(&path), self.objects.get(digest)?)
+        };
+        write().map_err(|error| refused(format!("cannot lay out the kept file of {name}: {error}")))?;
+        Ok(path)
+    }
+
+    /// Fetches package files into the staging directory.
+    #[expect(clippy::disallowed_methods, reason = "apt's cache; nothing here is a user's")]
+    fn download(&self, wanted: &[String]) -> Result<(), Problem> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        fs::create_dir_all(self.real(STAGE))
+            .map_err(|error| refused(format!("cannot make {STAGE}: {error}")))?;
+        let mut argv = vec![
+            "apt-get".to_owned(),
+            "-q".to_owned(),
+            "download".to_owned(),
+            "--".to_owned(),
+        ];
+        argv.extend(wanted.iter().cloned());
+        let command = proto::Command {
+            argv,
+            cwd: Some(STAGE.to_owned()),
+            timeout: Some(600),
+            ..proto::Command::default()
+        };
+        self.must_run(&command).map(drop)
+    }
+
+    /// Removes the staged files.
+    #[expect(clippy::disallowed_methods, reason = "apt's cache; nothing here is a user's")]
+    pub(super) fn clear_stage(&self) {
+        // What stays is replaced by the next use.
+        fs::remove_dir_all(self.real(STAGE)).ok();
+    }
+}
