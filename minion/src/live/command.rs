@@ -88,6 +88,34 @@ impl Live {
         }
     }
 
+    /// Runs a command that works on files of this process' own, never inside another root.
+    pub(crate) fn run_here(&self, command: &Command) -> Result<Output, Problem> {
+        Self {
+            root: PathBuf::from("/"),
+            ..Self::open(self.objects.clone())
+        }
+        .run(command)
+    }
+
+    /// A program that reads `input` and whose output is read as it comes.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn filter(&self, argv: &[&str], input: std::fs::File) -> std::io::Result<Filter> {
+        let (program, rest) = argv.split_first().unwrap_or((&"cat", &[]));
+        let mut child = starter(program)
+            .args(rest)
+            .env_clear()
+            .envs(environment(&Person::default()))
+            .stdin(Stdio::from(input))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| std::io::Error::new(error.kind(), format!("{program}: {error}")))?;
+        let output = child.stdout.take();
+        Ok(Filter { child, output })
+    }
+
     /// Runs one of the host's own tools, limited to ten minutes.
     pub(crate) fn tool(&self, argv: &[&str]) -> Result<Output, Problem> {
         self.run(&Command {
@@ -232,6 +260,42 @@ impl Live {
             None if there(&person.home) => Ok(PathBuf::from(&person.home)),
             None => Ok(PathBuf::from("/")),
         }
+    }
+}
+
+/// A running [`Live::filter`]; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    child: Child,
+    output: Option<std::process::ChildStdout>,
+}
+
+impl std::io::Read for Filter {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.output.as_mut().map_or(Ok(0), |output| output.read(buffer))
+    }
+}
+
+impl Filter {
+    /// Waits for the end, which must be a success.
+    pub(crate) fn finish(mut self) -> std::io::Result<()> {
+        self.output = None;
+        let status = self.child.wait()?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            "it is damaged: its compression does not end well",
+        ))
+    }
+}
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        // Ended already, or no longer wanted.
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 

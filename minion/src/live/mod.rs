@@ -9,11 +9,15 @@
 //! | [`unit`] | systemd's units |
 //! | [`account`] | users and groups |
 //! | [`sysctl`] | kernel settings |
+//! | [`checkout`] | git work trees |
+//! | [`fetch`], [`unpack`] | downloads and archives, into the object store |
 
 pub mod account;
 mod beside;
+pub mod checkout;
 pub mod command;
 mod database;
+pub mod fetch;
 pub mod grains;
 pub mod package;
 pub mod path;
@@ -22,6 +26,7 @@ pub mod sysctl;
 #[cfg(test)]
 mod testing;
 pub mod unit;
+pub mod unpack;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,6 +53,8 @@ pub struct Live {
     packages: package::Packages,
     /// Units looked up together for the questions of one batch.
     units: BTreeMap<String, proto::Unit>,
+    /// What was fetched in this session, by URL and wanted hash.
+    downloads: BTreeMap<(String, Option<String>), Answer>,
 }
 
 impl Live {
@@ -68,6 +75,7 @@ impl Live {
             grains: BTreeMap::new(),
             packages: package::Packages::default(),
             units: BTreeMap::new(),
+            downloads: BTreeMap::new(),
         }
     }
 
@@ -100,7 +108,7 @@ impl Live {
             Address::User(name) => self.read_user(name),
             Address::Group(name) => self.read_group(name),
             Address::Sysctl(key) => self.read_sysctl(key),
-            Address::Checkout(_) => Err(refused(format!("{at}: cannot be read yet"))),
+            Address::Checkout(path) => self.read_checkout(path),
         }
     }
 
@@ -117,7 +125,9 @@ impl Live {
                 .offer(name)
                 .map(|offer| offer.candidate.map_or(Answer::Missing, Answer::Text)),
             Question::Versions(name) => self.versions(name).map(Answer::Json),
-            other => Ok(Answer::Failed(format!("this agent cannot answer {other:?} yet"))),
+            Question::Fetch { url, hash } => self.fetch(url, hash.as_deref()),
+            Question::Unpack(ask) => self.unpack(ask),
+            Question::Call(_) => Ok(Answer::Missing),
         };
         answer.unwrap_or_else(|problem| Answer::Failed(problem.text))
     }
@@ -153,7 +163,7 @@ impl Live {
                 Address::Unit(name) => self.observe_unit(name, expect, to),
                 Address::User(_) | Address::Group(_) => self.observe_person(at, expect, to),
                 Address::Sysctl(key) => self.observe_sysctl(key, expect, to),
-                Address::Checkout(_) => Err(refused(format!("{at}: cannot be written yet"))),
+                Address::Checkout(path) => self.observe_checkout(path, expect, to),
             },
             Act::Run { touches, .. } => self.observe_touched(touches),
             Act::Poke { unit, .. } => self.observe_poke(unit),
@@ -174,7 +184,7 @@ impl Live {
                 Address::Unit(name) => self.assign_unit(name, expect, to),
                 Address::User(_) | Address::Group(_) => self.assign_person(at, expect, to, before),
                 Address::Sysctl(key) => self.assign_sysctl(key, expect, to),
-                Address::Checkout(_) => Err(refused(format!("{at}: cannot be written yet")).into()),
+                Address::Checkout(path) => self.assign_checkout(path, expect, to),
             },
             Act::Run { command, touches, .. } => self.run_touching(command, touches, before),
             Act::Poke { unit, how } => self.poke(unit, *how),

@@ -38,7 +38,7 @@ impl Live {
                     wanted.push(format!("{name}={}", package.version));
                 }
             }
-            let fetched = self.download(&wanted);
+            let fetched = self.download_debs(&wanted);
             for ((name, package), lost) in packages.iter().zip(&mut lost) {
                 if lost.is_some() {
                     *lost = self.keep_deb(name, package).err().map(|problem| match &fetched {
@@ -105,7 +105,7 @@ impl Live {
 
     /// Fetches package files into the staging directory.
     #[expect(clippy::disallowed_methods, reason = "apt's cache; nothing here is a user's")]
-    fn download(&self, wanted: &[String]) -> Result<(), Problem> {
+    fn download_debs(&self, wanted: &[String]) -> Result<(), Problem> {
         if wanted.is_empty() {
             return Ok(());
         }
