@@ -205,6 +205,9 @@ pub struct Checkout {
     /// Check out submodules too.
     #[serde(default)]
     pub submodules: bool,
+    /// Private keys ssh may use to reach the remote, absolute paths on the host; the user's own when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identity: Vec<String>,
 }
 
 impl Value {

@@ -16,11 +16,17 @@ mod source;
 pub mod spec;
 pub mod text;
 
+pub mod archive;
 pub mod cmd;
 pub mod file;
+pub mod git;
+pub mod group;
+pub mod npm;
 pub mod pkg;
 pub mod service;
+pub mod sysctl;
 pub mod test;
+pub mod user;
 
 pub use args::ArgsExt;
 pub use host::{Host, Stop};

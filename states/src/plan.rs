@@ -4,7 +4,7 @@ use proto::{Act, Args, Performed, Problem};
 use serde_json::{Map, Value as Json};
 
 /// What a state wants done.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// Steps, in order. Neighbouring assignments to packages are one transaction.
     pub acts: Vec<Act>,

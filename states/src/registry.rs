@@ -1,14 +1,18 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
-use crate::{State, cmd, file, pkg, service, test};
+use crate::{State, archive, cmd, file, git, group, npm, pkg, service, sysctl, test, user};
 
 /// All state functions.
 pub static STATES: &[&dyn State] = &[
     &file::Managed,
     &file::Directory,
+    &file::Recurse,
     &file::Symlink,
     &file::Absent,
+    &file::Copy,
     &file::Append,
+    &file::Prepend,
+    &file::Replace,
     &pkg::Installed,
     &pkg::Latest,
     &pkg::Removed,
@@ -22,6 +26,14 @@ pub static STATES: &[&dyn State] = &[
     &cmd::Run,
     &cmd::Wait,
     &cmd::Script,
+    &user::Present,
+    &user::Absent,
+    &group::Present,
+    &group::Absent,
+    &sysctl::Present,
+    &archive::Extracted,
+    &git::Latest,
+    &npm::Installed,
     &test::Nop,
     &test::SucceedWithoutChanges,
     &test::SucceedWithChanges,

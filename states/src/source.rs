@@ -21,6 +21,19 @@ pub(crate) struct Found {
     local: bool,
 }
 
+impl Found {
+    /// A file of the tree, whose bytes the master sent.
+    pub(crate) fn of_tree(content: Digest, size: u64, text: &str) -> Self {
+        Self {
+            content,
+            size,
+            mode: None,
+            text: format!("salt:/{text}"),
+            local: false,
+        }
+    }
+}
+
 /// One candidate of `source:` and the hash that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Candidate {

@@ -146,7 +146,7 @@ pub(crate) fn command(call: &Call<'_>, host: &Host<'_>, text: &str) -> Result<Co
 }
 
 /// Variables from a mapping, or a list of mappings.
-fn environment(given: &Json) -> Result<BTreeMap<String, String>, Stop> {
+pub(crate) fn environment(given: &Json) -> Result<BTreeMap<String, String>, Stop> {
     let malformed = || Stop::failed("Invalidly-formatted 'env' parameter. See documentation.");
     let maps: Vec<&Args> = match given {
         Json::Object(map) => vec![map],

@@ -10,7 +10,7 @@ use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo, Ver
 #[derive(Debug)]
 pub struct Append;
 
-pub(super) static PARAMS: &[Param] = &[
+static PARAMS: &[Param] = &[
     Param::new(
         "text",
         Kind::List,
@@ -34,6 +34,38 @@ pub(super) static PARAMS: &[Param] = &[
         "A text is there already if it differs in blanks only (default true).",
     ),
     Param::new("show_changes", Kind::Flag, "Show the diff (default true)."),
+];
+
+/// Parameters of `file.prepend`.
+pub(super) static PREPEND: &[Param] = &[
+    Param::new(
+        "text",
+        Kind::List,
+        "The text, or a list of texts; each is added unless it is already there.",
+    ),
+    Param::new("source", Kind::Text, "Take the text from this source."),
+    Param::new("source_hash", Kind::Text, "Hash a downloaded source must have."),
+    Param::new("sources", Kind::List, "Take the texts from these sources."),
+    Param::new("source_hashes", Kind::List, "Hashes of `sources`."),
+    Param::new("template", Kind::Text, "Render the sources with this engine."),
+    Param::new("context", Kind::Map, "Variables of the template."),
+    Param::new(
+        "defaults",
+        Kind::Map,
+        "Variables of the template that `context` overrides.",
+    ),
+    Param::new("makedirs", Kind::Flag, "Make missing directories above the file."),
+    Param::new(
+        "ignore_whitespace",
+        Kind::Flag,
+        "A text is there already if it differs in blanks only (default true).",
+    ),
+    Param::new("show_changes", Kind::Flag, "Show the diff (default true)."),
+    Param::new(
+        "header",
+        Kind::Flag,
+        "The texts must be the first lines of the file, wherever else they stand.",
+    ),
 ];
 
 static SPEC: Spec = Spec {
@@ -73,7 +105,10 @@ pub(super) fn extend(call: &Call<'_>, host: &Host<'_>, end: End) -> Result<Plan,
     let there = edit::read(host, &name)?;
     let texts = texts(call, host)?;
     let old = there.as_ref().map_or("", |there| there.text.as_str());
-    let missing = missing(call, old, &texts)?;
+    let missing = match end {
+        End::Before if call.args().flag("header", false) => header(old, &texts),
+        _ => missing(call, old, &texts)?,
+    };
 
     let mut new = String::new();
     let before = text::splitlines(old);
@@ -90,10 +125,10 @@ pub(super) fn extend(call: &Call<'_>, host: &Host<'_>, end: End) -> Result<Plan,
             new.push_str(old);
         }
     }
-    let diff = if call.args().flag("show_changes", true) {
-        text::diff_of_lines(&before, &text::splitlines(&new))
-    } else {
-        "<show_changes=False>".to_owned()
+    let diff = match (call.args().flag("show_changes", true), end) {
+        (false, _) => "<show_changes=False>".to_owned(),
+        (true, End::After) => text::diff_of_lines(&before, &text::splitlines(&new)),
+        (true, End::Before) => text::diff(old, &new),
     };
     let changes = if missing.is_empty() {
         proto::Args::new()
@@ -164,6 +199,15 @@ fn missing(call: &Call<'_>, old: &str, texts: &[String]) -> Result<Vec<String>, 
         }
     }
     Ok(lines)
+}
+
+/// All lines of those texts, unless the file begins with them.
+fn header(old: &str, texts: &[String]) -> Vec<String> {
+    let wanted: Vec<&str> = texts.iter().flat_map(|text| text::splitlines(text)).collect();
+    if text::splitlines(old).starts_with(&wanted) {
+        return Vec::new();
+    }
+    wanted.into_iter().map(str::to_owned).collect()
 }
 
 /// A pattern for whole lines that equal `text` but for blanks.

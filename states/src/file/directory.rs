@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Act, Address, Args, Meta, Question, Sourced, Value};
+use proto::{Act, Address, Args, Meta, Question, Value};
 
+use super::clean;
 use super::place::{self, Above};
 use crate::perms::{Perms, masked};
 use crate::plan::one;
-use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo, Verdict, paths, regex};
+use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo, Verdict, paths};
 
 /// `file.directory`.
 #[derive(Debug)]
@@ -290,7 +291,7 @@ fn adjust(
         told.insert(given.to_owned(), own_changes.into());
     }
     let removed = if call.args().flag("clean", false) {
-        clean(call, wish, entries)?
+        clean::superfluous(call, &wish.name, entries, BTreeSet::new())?
     } else {
         Vec::new()
     };
@@ -320,18 +321,13 @@ fn adjust(
         let names: Vec<String> = removed.iter().map(|(path, _)| paths::join(given, path)).collect();
         changes.insert("removed".to_owned(), names.into());
         comment = format!("Files cleaned from directory {given}");
-        // What goes needs no new attributes, and a directory takes with it what is in it.
+        // What goes needs no new attributes.
         let gone: BTreeSet<String> = removed
             .iter()
             .map(|(path, _)| paths::join(&wish.name, path))
             .collect();
         acts.retain(|act| !matches!(act, Act::Assign { at: Address::Path(path), .. } if gone.contains(path)));
-        for (path, value) in &removed {
-            let at = paths::join(&wish.name, path);
-            if !gone.contains(paths::parent(&at)) {
-                acts.extend(place::remove(&at, value));
-            }
-        }
+        acts.extend(clean::acts(&wish.name, &removed));
     }
     Ok(Plan::change(acts, changes, comment).or_would(would, Some(told)))
 }
@@ -383,59 +379,6 @@ fn walk(entries: &[(String, Value)], max_depth: Option<i64>) -> Vec<(&str, &Valu
         )
     });
     all
-}
-
-/// What `clean` removes, by relative path, sorted: directories before what is in them.
-fn clean<'v>(
-    call: &Call<'_>,
-    wish: &Wish<'_>,
-    entries: &'v [(String, Value)],
-) -> Result<Vec<(&'v str, &'v Value)>, Stop> {
-    let mut keep: BTreeSet<String> = BTreeSet::new();
-    for chunk in call.related.iter().filter(|chunk| chunk.id.state == "file") {
-        let Some(path) = paths::clean(&chunk.id.name) else {
-            continue;
-        };
-        let Some(relative) = paths::below(&path, &wish.name) else {
-            continue;
-        };
-        let is_dir = entries
-            .iter()
-            .any(|(path, value)| path == relative && matches!(value, Value::Dir { .. }));
-        if chunk.id.fun == "recurse" {
-            let source = chunk.args.text("source").unwrap_or_default();
-            if let Some(Sourced::Dir(members)) = chunk.sources.get(&source) {
-                keep.extend(members.iter().map(|member| paths::join(relative, &member.path)));
-            }
-        } else if is_dir {
-            let inside = entries.iter().map(|(path, _)| path.as_str());
-            keep.extend(
-                inside
-                    .filter(|path| paths::below(path, relative).is_some())
-                    .map(str::to_owned),
-            );
-        }
-        keep.insert(relative.to_owned());
-    }
-    let exclude = call.args().texts("exclude_pat");
-    for (path, _) in entries {
-        if !regex::selected(path, &[], &exclude)? {
-            keep.insert(path.clone());
-        }
-    }
-    let above: BTreeSet<String> = keep
-        .iter()
-        .flat_map(|path| {
-            path.match_indices('/')
-                .map(|(at, _)| path[..at].to_owned())
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    Ok(entries
-        .iter()
-        .filter(|(path, _)| !keep.contains(path) && !above.contains(path))
-        .map(|(path, value)| (path.as_str(), value))
-        .collect())
 }
 
 /// Salt's `recurse`, checked; `None` when it is not given.

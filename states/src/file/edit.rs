@@ -3,6 +3,7 @@
 use proto::{Act, Address, Meta, Question, Value};
 
 use super::place::{self, Place};
+use crate::args::{plain, truth};
 use crate::perms::{Perms, masked};
 use crate::{Call, Host, Stop};
 
@@ -40,7 +41,29 @@ pub(super) fn read<'a>(host: &Host<'a>, name: &str) -> Result<Option<Text<'a>>, 
     }))
 }
 
+/// The file a state edits, which must be there.
+///
+/// # Errors
+/// [`Stop::Failed`] with Salt's comment when it is not.
+pub(super) fn existing<'a>(call: &Call<'_>, host: &Host<'a>) -> Result<Text<'a>, Stop> {
+    let name = place::name(call, host)?;
+    read(host, &name)?.ok_or_else(|| Stop::Failed(format!("{}: file not found", call.name())))
+}
+
 impl Text<'_> {
+    /// The copy that `backup` asks for, `.bak` where it says nothing.
+    ///
+    /// # Errors
+    /// [`Stop::Ask`] while it is not known what is there.
+    pub(super) fn copies(&self, call: &Call<'_>, host: &Host<'_>) -> Result<Vec<Act>, Stop> {
+        let extension = match call.args().get("backup") {
+            None => ".bak".to_owned(),
+            Some(given) if !truth(given) => return Ok(Vec::new()),
+            Some(given) => plain(given),
+        };
+        Ok(vec![self.backup(host, &extension)?])
+    }
+
     /// The act that puts `new` in, everything else staying as it is.
     pub(super) fn write(&self, host: &Host<'_>, new: &str) -> Act {
         Act::assign(
@@ -54,7 +77,7 @@ impl Text<'_> {
     ///
     /// # Errors
     /// [`Stop::Ask`] while it is not known what is there.
-    pub(super) fn backup(&self, host: &Host<'_>, extension: &str) -> Result<Act, Stop> {
+    fn backup(&self, host: &Host<'_>, extension: &str) -> Result<Act, Stop> {
         let at = format!("{}{extension}", self.place.path);
         let expect = host.path(&at)?.clone();
         let copy = file(host, &self.text, Perms::default().onto(self.meta));

@@ -151,6 +151,17 @@ pub(super) struct Bytes {
     pub(super) source: Option<Found>,
 }
 
+impl Bytes {
+    /// A file of the tree.
+    pub(super) fn of_tree(content: Digest, size: u64, text: &str) -> Self {
+        Self {
+            content,
+            size,
+            source: Some(Found::of_tree(content, size, text)),
+        }
+    }
+}
+
 /// What shall be at a path, and how it is told.
 #[derive(Debug, Clone)]
 pub(super) struct Wish {
@@ -168,6 +179,8 @@ pub(super) struct Wish {
     pub(super) makedirs: bool,
     /// Write through links.
     pub(super) follow: bool,
+    /// The directory it goes into, when earlier acts of the same plan make it.
+    pub(super) above: Option<Meta>,
 }
 
 impl State for Managed {
@@ -248,6 +261,7 @@ impl State for Managed {
             dir_mode: args.mode("dir_mode")?,
             makedirs: args.flag("makedirs", false),
             follow,
+            above: None,
         };
         plan_file(call, host, &wish)
     }
@@ -363,7 +377,11 @@ fn replace_link(
 fn create(call: &Call<'_>, host: &Host<'_>, wish: &Wish) -> Result<Plan, Stop> {
     let given = &wish.given;
     let would = crate::plan::one("newfile", given.as_str());
-    let (mut acts, parent) = match place::above(host, &wish.name)? {
+    let above = match &wish.above {
+        Some(meta) => Above::Dir(meta.clone()),
+        None => place::above(host, &wish.name)?,
+    };
+    let (mut acts, parent) = match above {
         Above::Dir(meta) => (Vec::new(), meta),
         Above::Missing(dirs, meta) if wish.makedirs => {
             let mode = wish.dir_mode.or(wish.perms.mode.map(with_x));
@@ -484,7 +502,12 @@ fn diff(call: &Call<'_>, host: &Host<'_>, path: &str, wish: &Wish) -> Result<Str
 
 /// `check_cmd` of the state itself: the last act's file is checked before it goes live.
 fn add_check(call: &Call<'_>, host: &Host<'_>, plan: &mut Plan) -> Result<(), Stop> {
-    let Some(text) = call.args().text("check_cmd").filter(|text| !text.is_empty()) else {
+    // The compiler takes `check_cmd` for one of the options that every state has.
+    let given = call
+        .args()
+        .text("check_cmd")
+        .or_else(|| call.chunk.options.check_cmd.first().cloned());
+    let Some(text) = given.filter(|text| !text.is_empty()) else {
         return Ok(());
     };
     let writes = plan.changes.contains_key("diff") || plan.changes.contains_key("new");
@@ -515,7 +538,7 @@ fn set_to_change(given: &str) -> String {
 }
 
 /// Salt's mode of directories made on the way to a file: every digit that is not 0 also gets x.
-fn with_x(mode: u32) -> u32 {
+pub(super) fn with_x(mode: u32) -> u32 {
     [0o700, 0o070, 0o007]
         .into_iter()
         .filter(|part| mode & part != 0)

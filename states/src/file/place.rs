@@ -9,7 +9,7 @@ use crate::{Call, Host, Stop, paths};
 ///
 /// # Errors
 /// [`Stop::Failed`] with Salt's comment when it is empty or relative.
-pub(super) fn name(call: &Call<'_>, host: &Host<'_>) -> Result<String, Stop> {
+pub(crate) fn name(call: &Call<'_>, host: &Host<'_>) -> Result<String, Stop> {
     let name = paths::expand(host, call.name())?;
     if name.is_empty() {
         return Err(Stop::Failed(format!(
@@ -22,18 +22,18 @@ pub(super) fn name(call: &Call<'_>, host: &Host<'_>) -> Result<String, Stop> {
 
 /// A path and what is there.
 #[derive(Debug, Clone)]
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// Where to write: the end of the links, where they are followed.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// What is there.
-    pub(super) value: &'a Value,
+    pub(crate) value: &'a Value,
 }
 
 /// What is at `path`, or at the end of the links there.
 ///
 /// # Errors
 /// [`Stop::Ask`] while it is not known.
-pub(super) fn followed<'a>(host: &Host<'a>, path: &str) -> Result<Place<'a>, Stop> {
+pub(crate) fn followed<'a>(host: &Host<'a>, path: &str) -> Result<Place<'a>, Stop> {
     let value = host.path(path)?;
     if !matches!(value, Value::Link { .. }) {
         return Ok(Place {
@@ -48,7 +48,7 @@ pub(super) fn followed<'a>(host: &Host<'a>, path: &str) -> Result<Place<'a>, Sto
 
 /// The directory above a path.
 #[derive(Debug, Clone)]
-pub(super) enum Above {
+pub(crate) enum Above {
     /// It is there.
     Dir(Meta),
     /// These are missing, outermost first; the innermost that is there has these attributes.
@@ -61,7 +61,7 @@ pub(super) enum Above {
 ///
 /// # Errors
 /// [`Stop::Ask`] while it is not known.
-pub(super) fn above(host: &Host<'_>, path: &str) -> Result<Above, Stop> {
+pub(crate) fn above(host: &Host<'_>, path: &str) -> Result<Above, Stop> {
     let mut missing = Vec::new();
     for dir in paths::ancestors(path) {
         match host.follow(dir)? {
@@ -86,7 +86,7 @@ fn follow(path: &str) -> proto::Question {
 }
 
 /// Acts that make `dirs` (outermost first) with the given attributes.
-pub(super) fn make_dirs(dirs: &[String], perms: &Perms, parent: &Meta, default_mode: u32) -> Vec<Act> {
+pub(crate) fn make_dirs(dirs: &[String], perms: &Perms, parent: &Meta, default_mode: u32) -> Vec<Act> {
     dirs.iter()
         .map(|dir| {
             let to = Value::Dir {
@@ -98,7 +98,7 @@ pub(super) fn make_dirs(dirs: &[String], perms: &Perms, parent: &Meta, default_m
 }
 
 /// The act that takes away what is at `path`, a directory with all that is in it.
-pub(super) fn remove(path: &str, value: &Value) -> Vec<Act> {
+pub(crate) fn remove(path: &str, value: &Value) -> Vec<Act> {
     if value.is_absent() {
         return Vec::new();
     }
@@ -111,7 +111,7 @@ pub(super) fn remove(path: &str, value: &Value) -> Vec<Act> {
 ///
 /// # Errors
 /// [`Stop::Ask`] while its entries are not known.
-pub(super) fn rename(host: &Host<'_>, from: &str, value: &Value, to: &str) -> Result<Vec<Act>, Stop> {
+pub(crate) fn rename(host: &Host<'_>, from: &str, value: &Value, to: &str) -> Result<Vec<Act>, Stop> {
     let mut acts = remove(from, value);
     let place = |at: String, value: &Value| Act::assign(Address::Path(at), Value::Absent, value.clone());
     acts.push(place(to.to_owned(), value));

@@ -1,0 +1,5 @@
+//! Salt's `archive` state module.
+
+mod extracted;
+
+pub use extracted::Extracted;

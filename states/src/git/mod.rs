@@ -1,0 +1,6 @@
+//! Salt's `git` state module.
+
+mod latest;
+mod remote;
+
+pub use latest::Latest;

@@ -1,0 +1,5 @@
+//! Salt's `npm` state module.
+
+mod installed;
+
+pub use installed::Installed;

@@ -1,0 +1,5 @@
+//! Salt's `sysctl` state module.
+
+mod present;
+
+pub use present::Present;

@@ -1,0 +1,8 @@
+//! Salt's `user` state module.
+
+mod absent;
+mod present;
+mod shadow;
+
+pub use absent::Absent;
+pub use present::Present;
