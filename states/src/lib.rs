@@ -6,6 +6,7 @@
 //! minion's writers, one per address family.
 
 pub mod args;
+pub mod doc;
 pub mod host;
 pub mod paths;
 mod perms;
