@@ -4,6 +4,7 @@ pub(crate) mod clock;
 pub mod converge;
 pub mod dry;
 pub mod fake;
+pub mod functions;
 pub mod guards;
 pub mod journal;
 pub mod live;

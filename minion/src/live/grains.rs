@@ -11,6 +11,7 @@ mod process;
 use serde_json::{Map, Value as Json};
 
 use super::Live;
+pub(crate) use network::interfaces;
 
 /// Grains of one section, in Salt's order.
 pub(crate) type Grains = Map<String, Json>;

@@ -16,7 +16,7 @@ pub mod account;
 mod beside;
 pub mod checkout;
 pub mod command;
-mod database;
+pub(crate) mod database;
 pub mod fetch;
 pub mod grains;
 pub mod package;
@@ -24,7 +24,7 @@ pub mod path;
 mod problem;
 pub mod sysctl;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod unit;
 pub mod unpack;
 
@@ -127,7 +127,11 @@ impl Live {
             Question::Versions(name) => self.versions(name).map(Answer::Json),
             Question::Fetch { url, hash } => self.fetch(url, hash.as_deref()),
             Question::Unpack(ask) => self.unpack(ask),
-            Question::Call(_) => Ok(Answer::Missing),
+            Question::Call(call) => Ok(match crate::functions::call(self, call) {
+                None => Answer::Missing,
+                Some(Ok(value)) => Answer::Json(value),
+                Some(Err(why)) => Answer::Failed(format!("{}: {why}", call.fun)),
+            }),
         };
         answer.unwrap_or_else(|problem| Answer::Failed(problem.text))
     }

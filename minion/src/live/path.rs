@@ -106,7 +106,7 @@ fn seen(place: &Place) -> Result<Option<Seen>, Problem> {
 
 /// An address whose directory is missing.
 fn nothing_there(path: &str, expect: &Value, to: &Value) -> Result<Vec<PreImage>, Problem> {
-    if !expect.is_absent() {
+    if !expect.is_absent() && !to.is_absent() {
         return Err(moved(format!(
             "{path} is gone, and so is its directory; expected {}",
             told(expect)
