@@ -178,6 +178,10 @@ impl<S: System> System for Dry<S> {
                     {
                         self.needs_parent(path)?;
                     }
+                    if let (Address::Unit(name), Value::Unit(Unit { known: false, .. })) = (at, &was) {
+                        let text = format!("The named service {name} is not available");
+                        return Err(Problem::new(ProblemKind::Refused, text));
+                    }
                     images.push(PreImage {
                         at: at.clone(),
                         was,

@@ -197,11 +197,20 @@ impl Fake {
             (Address::Package(name), Value::Package(_)) => {
                 let mut all = BTreeSet::new();
                 self.closure(name, &mut all);
+                for offer in all.iter().filter_map(|other| self.repo.get(other)) {
+                    found.extend(offer.files.iter().map(|(path, _)| Address::Path(path.clone())));
+                    found.extend(offer.unit.clone().map(Address::Unit));
+                }
                 found.extend(
                     all.into_iter()
                         .filter(|other| other != name)
                         .map(Address::Package),
                 );
+            }
+            (Address::Package(name), Value::Absent) => {
+                let offer = self.repo.get(name).cloned().unwrap_or_default();
+                found.extend(offer.files.into_iter().map(|(path, _)| Address::Path(path)));
+                found.extend(offer.unit.map(Address::Unit));
             }
             (Address::User(name), Value::User(account)) if self.at(at).is_absent() => {
                 found.push(Address::Group(name.clone()));
@@ -344,6 +353,9 @@ impl Fake {
                 } else {
                     refuse(format!("{parent} is not a directory"))
                 }
+            }
+            Address::Unit(name) if !matches!(self.at(at), Value::Unit(unit) if unit.known) => {
+                refuse(format!("The named service {name} is not available"))
             }
             Address::Package(name) if !to.is_absent() && !self.repo.contains_key(name) => {
                 refuse(format!("Package {name} not found in the repository."))

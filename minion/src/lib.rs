@@ -9,8 +9,10 @@ pub mod guards;
 pub mod journal;
 pub mod live;
 pub mod meets;
+pub(crate) mod meter;
 #[cfg(test)]
 pub(crate) mod probe;
+pub mod runs;
 pub mod schedule;
 #[cfg(test)]
 pub(crate) mod scratch;

@@ -20,6 +20,8 @@ pub struct Hands<'a, S> {
     next: u64,
     /// What earlier acts of this run left at the addresses they touched.
     touched: BTreeMap<Address, Value>,
+    /// What was at addresses before this run touched them first.
+    first: BTreeMap<Address, Value>,
 }
 
 impl<S> std::fmt::Debug for Hands<'_, S> {
@@ -68,6 +70,7 @@ impl<'a, S: System> Hands<'a, S> {
             record,
             next: 0,
             touched: BTreeMap::new(),
+            first: BTreeMap::new(),
         }
     }
 
@@ -84,6 +87,11 @@ impl<'a, S: System> Hands<'a, S> {
     /// Addresses to look at again after acts that change more than they say.
     pub fn watch(&mut self, seen: impl IntoIterator<Item = (Address, Value)>) {
         self.touched.extend(seen);
+    }
+
+    /// What was at addresses before this run first changed them.
+    pub const fn first(&self) -> &BTreeMap<Address, Value> {
+        &self.first
     }
 
     /// Does one transaction; its contents are already kept in the object store.
@@ -162,6 +170,8 @@ impl<'a, S: System> Hands<'a, S> {
             }
         }
         for change in &changes {
+            let first = self.first.entry(change.at.clone());
+            first.or_insert_with(|| change.before.clone());
             self.touched.insert(change.at.clone(), change.after.clone());
         }
         changes

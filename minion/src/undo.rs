@@ -1,6 +1,580 @@
-//! Going back.
+//! Going back: a pure fold of what was journaled, and what follows from it with the live values in hand.
+//!
+//! For every address touched after a generation there are three values: the one before we first touched it, the one we
+//! left last, and the one that is there. What we changed and nobody touched since goes back; what somebody else changed
+//! since is a conflict; what we never changed stays as it is, attribute by attribute (R6). Running the result is
+//! [`rollback`]'s affair, through the same journaled acts as everything else.
 
-use proto::Address;
+mod merge;
+pub mod rollback;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::frame::{BackTo, Conflict};
+use proto::{Act, Address, Change, Command, Entry, Fidelity, Outcome, Poke, ProblemKind, Value};
+
+use crate::journal::RunRecord;
+use merge::{Merged, merge};
+
+/// When an act happened: which run of the range, which act in it.
+type Moment = (usize, u64);
+
+/// What was done after a generation, ready to be compared with what is there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fold {
+    /// Addresses in the order in which they were first touched.
+    touched: Vec<Touched>,
+    commands: Vec<Ran>,
+    pokes: Vec<(Moment, String, Poke)>,
+    lost: Vec<String>,
+    /// The range holds something that has not been taken back yet.
+    any: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Touched {
+    /// First `before`, last `after`.
+    ours: Change,
+    first: Moment,
+    moments: Vec<Moment>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Ran {
+    at: Moment,
+    command: Command,
+    undo: Command,
+}
+
+/// One step of going back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// `at := to`, if what is there still is `expect`.
+    Put {
+        /// Where.
+        at: Address,
+        /// What was there when this was decided.
+        expect: Value,
+        /// What comes back.
+        to: Value,
+    },
+    /// The command that takes another one back.
+    Run {
+        /// What to run.
+        undo: Command,
+        /// What it takes back, and what takes this back again.
+        command: Command,
+    },
+    /// A restart or reload whose cause is undone.
+    Poke {
+        /// The unit.
+        unit: String,
+        /// How.
+        how: Poke,
+    },
+}
+
+impl Step {
+    /// Whether it assigns a package.
+    pub(crate) const fn is_package(&self) -> bool {
+        matches!(
+            self,
+            Self::Put {
+                at: Address::Package(_),
+                ..
+            }
+        )
+    }
+}
+
+/// What going back means on this host as it is now.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Undo {
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+    /// What somebody changed since.
+    pub conflicts: Vec<Conflict>,
+    /// What cannot come back.
+    pub lost: Vec<String>,
+    /// There is something to take back, if only on paper.
+    pub any: bool,
+}
+
+impl Undo {
+    /// What shall be there in the end, by address.
+    pub(crate) fn wanted(&self) -> BTreeMap<Address, Value> {
+        let puts = self.steps.iter().filter_map(|step| match step {
+            Step::Put { at, to, .. } => Some((at.clone(), to.clone())),
+            _ => None,
+        });
+        puts.collect()
+    }
+}
+
+/// Why a target cannot be gone back to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoTarget(String);
+
+/// The generation to go back to; `None` when nothing is left to undo.
+///
+/// # Errors
+/// No such generation or run, or more than one fits.
+pub fn target(history: &[RunRecord], to: &BackTo) -> Result<Option<u64>, NoTarget> {
+    let by_number: BTreeMap<u64, &RunRecord> = history
+        .iter()
+        .filter_map(|run| Some((run.generation()?, run)))
+        .collect();
+    let head = by_number.keys().next_back().copied().unwrap_or(0);
+    match to {
+        BackTo::Generation(number) if *number <= head => Ok(Some(*number)),
+        BackTo::Generation(number) => Err(NoTarget(format!(
+            "there is no generation {number}: this host is at generation {head}"
+        ))),
+        BackTo::BeforeRun(prefix) => {
+            let found: Vec<&RunRecord> = history
+                .iter()
+                .filter(|run| !prefix.is_empty() && run.header.run.starts_with(prefix))
+                .collect();
+            match found.as_slice() {
+                [run] => Ok(Some(run.header.parent)),
+                [] => Err(NoTarget(format!("run {prefix} changed nothing on this host"))),
+                _ => Err(NoTarget(format!(
+                    "several runs begin with {prefix}: give more of it"
+                ))),
+            }
+        }
+        BackTo::Previous => {
+            let mut number = head;
+            while let Some(run) = by_number.get(&number) {
+                match run.header.restores {
+                    // Going back was cut off or failed in the middle: go on with it.
+                    Some(restores) if !finished(run) => return Ok(Some(restores)),
+                    Some(restores) if restores < number => number = restores,
+                    _ => return Ok(Some(run.header.parent)),
+                }
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn finished(run: &RunRecord) -> bool {
+    matches!(run.close, Some((Outcome::RolledBack | Outcome::Changed, _)))
+}
+
+/// Everything done after generation `back_to`. A run that went back whole stands for what led to where it went.
+///
+/// # Errors
+/// A run in between is damaged, or no longer kept.
+pub fn fold(history: &[RunRecord], back_to: u64) -> Result<Fold, NoTarget> {
+    // For each generation the runs that, done after `back_to`, lead to it.
+    let mut ranges: Vec<Vec<&RunRecord>> = vec![Vec::new()];
+    for run in history.iter().filter(|run| run.header.parent >= back_to) {
+        if let Some(damage) = run.damage.first() {
+            return Err(NoTarget(format!(
+                "the journal is damaged, so going back is not safe: {damage}"
+            )));
+        }
+        let next = back_to + ranges.len() as u64;
+        if run.header.parent + 1 != next {
+            return Err(NoTarget(format!("generation {next} is no longer in the journal")));
+        }
+        let whole = matches!(run.close, Some((Outcome::RolledBack, _)));
+        let same_as = run
+            .header
+            .restores
+            .filter(|_| whole)
+            .and_then(|to| to.checked_sub(back_to));
+        let range = match same_as.and_then(|place| ranges.get(place as usize)) {
+            Some(range) => range.clone(),
+            None => ranges
+                .last()
+                .into_iter()
+                .flatten()
+                .copied()
+                .chain([run])
+                .collect(),
+        };
+        ranges.push(range);
+    }
+    let range = ranges.pop().unwrap_or_default();
+    let mut fold = Fold {
+        any: !range.is_empty(),
+        ..Fold::default()
+    };
+    for (place, run) in range.into_iter().enumerate() {
+        fold.add(place, &run.entries);
+    }
+    Ok(fold)
+}
+
+impl Fold {
+    /// The addresses whose live values [`Fold::settle`] needs.
+    pub fn addresses(&self) -> Vec<Address> {
+        let mut all: BTreeSet<Address> = self
+            .touched
+            .iter()
+            .map(|touched| touched.ours.at.clone())
+            .collect();
+        all.extend(
+            self.pokes
+                .iter()
+                .filter(|poke| !poke.1.is_empty())
+                .map(|poke| Address::Unit(poke.1.clone())),
+        );
+        all.into_iter().collect()
+    }
+
+    fn add(&mut self, run: usize, entries: &[Entry]) {
+        let mut intents: BTreeMap<u64, (&[Act], Vec<String>)> = BTreeMap::new();
+        for entry in entries {
+            match entry {
+                Entry::Intent {
+                    act_num,
+                    acts,
+                    before,
+                    ..
+                } => {
+                    let lost = before.iter().filter_map(|image| match &image.fidelity {
+                        Fidelity::Lost(why) => Some(why.clone()),
+                        _ => None,
+                    });
+                    intents.insert(*act_num, (acts, lost.collect()));
+                }
+                Entry::Done { act_num, changes } => {
+                    self.acted((run, *act_num), changes, intents.get(act_num), &Fate::Done);
+                }
+                Entry::Failed {
+                    act_num,
+                    changes,
+                    why,
+                } => {
+                    let fate = if why.kind == ProblemKind::Failed {
+                        Fate::Failed
+                    } else {
+                        Fate::Refused
+                    };
+                    self.acted((run, *act_num), changes, intents.get(act_num), &fate);
+                }
+                Entry::Recovered {
+                    act_num,
+                    changes,
+                    how,
+                } => {
+                    let fate = if how == "unknown" {
+                        Fate::Unknown
+                    } else {
+                        Fate::Done
+                    };
+                    self.acted((run, *act_num), changes, intents.get(act_num), &fate);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn acted(&mut self, at: Moment, changes: &[Change], intent: Option<&(&[Act], Vec<String>)>, fate: &Fate) {
+        for change in changes {
+            self.touch(at, change);
+        }
+        let Some((acts, lost)) = intent else {
+            return;
+        };
+        for act in *acts {
+            match act {
+                Act::Run {
+                    command,
+                    undo,
+                    touches,
+                } if *fate != Fate::Refused => {
+                    self.ran(at, command, undo.as_ref(), touches, lost, fate);
+                }
+                Act::Poke { unit, how } => self.pokes.push((at, unit.clone(), *how)),
+                Act::Assign { .. } if !changes.is_empty() => self.lose(lost),
+                _ => {}
+            }
+        }
+    }
+
+    fn ran(
+        &mut self,
+        at: Moment,
+        command: &Command,
+        undo: Option<&Command>,
+        touches: &[String],
+        lost: &[String],
+        fate: &Fate,
+    ) {
+        let text = command.argv.join(" ");
+        match (undo, fate) {
+            (Some(undo), Fate::Done) => self.commands.push(Ran {
+                at,
+                command: command.clone(),
+                undo: undo.clone(),
+            }),
+            (Some(_), Fate::Unknown) => {
+                self.lose(&[format!(
+                    "the command {text:?} may or may not have run; what takes it back was not run"
+                )]);
+            }
+            (Some(_), _) => {
+                self.lose(&[format!(
+                    "the command {text:?} had failed; what takes it back was not run"
+                )]);
+            }
+            (None, _) if !touches.is_empty() => {}
+            (None, _) if lost.is_empty() => {
+                self.lose(&[format!("what the command {text:?} did: it declares no undo")]);
+            }
+            (None, _) => self.lose(lost),
+        }
+    }
+
+    fn lose(&mut self, texts: &[String]) {
+        for text in texts {
+            if !self.lost.contains(text) {
+                self.lost.push(text.clone());
+            }
+        }
+    }
+
+    fn touch(&mut self, at: Moment, change: &Change) {
+        match self
+            .touched
+            .iter_mut()
+            .find(|touched| touched.ours.at == change.at)
+        {
+            Some(touched) => {
+                touched.ours.after.clone_from(&change.after);
+                touched.moments.push(at);
+            }
+            None => self.touched.push(Touched {
+                ours: change.clone(),
+                first: at,
+                moments: vec![at],
+            }),
+        }
+    }
+
+    /// What to do on a host where `live` is what is there. `force` takes what somebody changed since for ours.
+    pub fn settle(&self, live: &BTreeMap<Address, Value>, force: bool) -> Undo {
+        let mut undo = Undo {
+            lost: self.lost.clone(),
+            any: self.any,
+            ..Undo::default()
+        };
+        let mut puts = Vec::new();
+        let mut undone: Vec<Moment> = Vec::new();
+        for touched in &self.touched {
+            let Some(there) = live.get(&touched.ours.at) else {
+                continue;
+            };
+            let to = match merge(&touched.ours, there) {
+                Merged::Nothing => continue,
+                Merged::Put(to) => to,
+                Merged::Conflict if force => merge::whole(&touched.ours.before, there),
+                Merged::Conflict => {
+                    undo.conflicts.push(Conflict {
+                        ours: touched.ours.clone(),
+                        theirs: there.clone(),
+                    });
+                    continue;
+                }
+            };
+            undone.extend(&touched.moments);
+            puts.push(Put {
+                moment: touched.first,
+                at: touched.ours.at.clone(),
+                expect: there.clone(),
+                to,
+            });
+        }
+        undone.extend(self.commands.iter().map(|ran| ran.at));
+        let pokes = self.pokes(&puts, &undone, live);
+        undo.steps = order(puts, &self.commands, pokes);
+        undo
+    }
+
+    /// Restarts and reloads whose cause is undone: something done earlier in the same run.
+    fn pokes(&self, puts: &[Put], undone: &[Moment], live: &BTreeMap<Address, Value>) -> Vec<Step> {
+        let mut found: Vec<(String, Poke)> = Vec::new();
+        for ((run, act), unit, how) in &self.pokes {
+            if !undone.iter().any(|(other, before)| other == run && before < act) {
+                continue;
+            }
+            let at = Address::Unit(unit.clone());
+            let stays = puts.iter().find(|put| put.at == at).map_or_else(
+                || matches!(live.get(&at), Some(Value::Unit(there)) if there.known),
+                // Its own start or stop comes with its value.
+                |put| matches!((&put.expect, &put.to), (Value::Unit(a), Value::Unit(b)) if a.active && b.active),
+            );
+            if *how != Poke::DaemonReload && !stays {
+                continue;
+            }
+            // What was up when it was told to reload and is down now fell over that very change.
+            let down = matches!(live.get(&at), Some(Value::Unit(there)) if !there.active);
+            let how = if *how == Poke::Reload && down {
+                Poke::Restart
+            } else {
+                *how
+            };
+            match found.iter_mut().find(|(other, _)| other == unit) {
+                Some((_, known)) => *known = stronger(*known, how),
+                None => found.push((unit.clone(), how)),
+            }
+        }
+        found
+            .into_iter()
+            .map(|(unit, how)| Step::Poke { unit, how })
+            .collect()
+    }
+}
+
+/// What became of an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Done,
+    Failed,
+    Refused,
+    Unknown,
+}
+
+const fn stronger(a: Poke, b: Poke) -> Poke {
+    match (a, b) {
+        (Poke::FullRestart, _) | (_, Poke::FullRestart) => Poke::FullRestart,
+        (Poke::Restart, _) | (_, Poke::Restart) => Poke::Restart,
+        (other, _) => other,
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Put {
+    moment: Moment,
+    at: Address,
+    expect: Value,
+    to: Value,
+}
+
+impl Put {
+    fn removes(&self) -> bool {
+        self.to.is_absent()
+    }
+
+    /// Units that go down (or are no longer enabled) do so while everything they need is still there.
+    fn comes_down(&self) -> bool {
+        match (&self.expect, &self.to) {
+            (Value::Unit(there), Value::Unit(to)) => {
+                there.known && !to.active && (there.active || to.enablement != "enabled")
+            }
+            _ => false,
+        }
+    }
+
+    /// Within one act: what depends on others goes before them, and comes after them.
+    fn rank(&self) -> u8 {
+        let rank = match self.at {
+            Address::Unit(_) | Address::Sysctl(_) => 0,
+            Address::Path(_) | Address::Checkout(_) => 1,
+            Address::User(_) => 2,
+            Address::Group(_) => 3,
+            Address::Package(_) => 4,
+        };
+        if self.removes() { rank } else { 9 - rank }
+    }
+}
+
+/// Steps in reverse of what was done: units down, everything else, units up, then restarts.
+fn order(mut puts: Vec<Put>, commands: &[Ran], pokes: Vec<Step>) -> Vec<Step> {
+    puts.sort_by(|a, b| {
+        let depth = |put: &Put| {
+            if put.removes() {
+                std::cmp::Reverse(put.at.clone())
+            } else {
+                std::cmp::Reverse(Address::Path(String::new()))
+            }
+        };
+        b.moment
+            .cmp(&a.moment)
+            .then(a.rank().cmp(&b.rank()))
+            .then_with(|| depth(a).cmp(&depth(b)))
+            .then_with(|| a.at.cmp(&b.at))
+    });
+    let (down, rest): (Vec<Put>, Vec<Put>) = puts.into_iter().partition(Put::comes_down);
+    let (up, rest): (Vec<Put>, Vec<Put>) = rest
+        .into_iter()
+        .partition(|put| matches!(put.at, Address::Unit(_)));
+    let (reload, pokes): (Vec<Step>, Vec<Step>) = pokes.into_iter().partition(|step| {
+        matches!(
+            step,
+            Step::Poke {
+                how: Poke::DaemonReload,
+                ..
+            }
+        )
+    });
+    let mut steps: Vec<Step> = down.into_iter().map(step).collect();
+    let mut commands: Vec<&Ran> = commands.iter().collect();
+    commands.sort_by(|a, b| b.at.cmp(&a.at));
+    let mut commands = commands.into_iter().peekable();
+    for put in hoist(rest) {
+        while let Some(ran) = commands.next_if(|ran| ran.at > put.moment) {
+            steps.push(command(ran));
+        }
+        steps.push(step(put));
+    }
+    steps.extend(commands.map(command));
+    steps.extend(reload);
+    steps.extend(up.into_iter().map(step));
+    steps.extend(pokes);
+    steps
+}
+
+fn step(put: Put) -> Step {
+    Step::Put {
+        at: put.at,
+        expect: put.expect,
+        to: put.to,
+    }
+}
+
+fn command(ran: &Ran) -> Step {
+    Step::Run {
+        undo: ran.undo.clone(),
+        command: ran.command.clone(),
+    }
+}
+
+/// Directories come back before what lies in them, and go after it.
+fn hoist(puts: Vec<Put>) -> Vec<Put> {
+    let mut left: Vec<Option<Put>> = puts.into_iter().map(Some).collect();
+    let mut sorted = Vec::with_capacity(left.len());
+    for place in 0..left.len() {
+        take(place, &mut left, &mut sorted);
+    }
+    sorted
+}
+
+fn take(place: usize, left: &mut [Option<Put>], sorted: &mut Vec<Put>) {
+    let Some(put) = left.get_mut(place).and_then(Option::take) else {
+        return;
+    };
+    if matches!(put.at, Address::Path(_)) {
+        let folder_goes = !matches!(put.to, Value::Dir { .. });
+        for other in 0..left.len() {
+            let first = left[other].as_ref().is_some_and(|other| {
+                let inside = below(&other.at, &put.at) && folder_goes && other.removes();
+                let around =
+                    below(&put.at, &other.at) && !put.removes() && matches!(other.to, Value::Dir { .. });
+                inside || around
+            });
+            if first {
+                take(other, left, sorted);
+            }
+        }
+    }
+    sorted.push(put);
+}
 
 /// The directory a path lies in; `None` for `/`.
 pub(crate) fn parent(path: &str) -> Option<&str> {
@@ -22,3 +596,6 @@ pub(crate) fn below(at: &Address, top: &Address) -> bool {
     };
     rest.is_some_and(|rest| !rest.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,8 @@ pub struct RunRecord {
 impl RunRecord {
     /// The generation this run made, if it changed something.
     pub fn generation(&self) -> Option<u64> {
-        worth(&self.entries).then(|| self.header.parent + 1)
+        let back = self.header.restores.is_some() && matches!(self.close, Some((Outcome::RolledBack, _)));
+        (back || worth(&self.entries)).then(|| self.header.parent + 1)
     }
 
     /// All changes in the order in which they happened.
@@ -401,9 +402,11 @@ impl OpenRun {
         &self.header
     }
 
-    /// The generation the host is at when this run ends now.
-    pub fn generation(&self) -> u64 {
-        self.header.parent + u64::from(worth(&self.entries))
+    /// The generation the host is at when this run ends with `outcome`. Going back makes one even where everything was
+    /// back already, so that going back once more goes on from there.
+    pub fn generation_after(&self, outcome: Outcome) -> u64 {
+        let back = self.header.restores.is_some() && outcome == Outcome::RolledBack;
+        self.header.parent + u64::from(back || worth(&self.entries))
     }
 
     /// Whether something was written: an act was begun.
@@ -417,7 +420,10 @@ impl OpenRun {
     /// It cannot be written; the next start closes it.
     pub fn close(mut self, outcome: Outcome, report: Option<Report>) -> Result<(), JournalError> {
         self.journal.note_end(&self.header.run, report.as_ref())?;
-        let generation = self.generation();
+        let generation = self.generation_after(outcome);
+        if self.writer.is_none() && generation > self.header.parent {
+            self.start()?;
+        }
         if let Some(writer) = &mut self.writer {
             writer.append(&Entry::Close { outcome, report })?;
         }

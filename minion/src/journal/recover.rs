@@ -7,7 +7,7 @@
 //! | anything else | it was cut in the middle | `restored`: the pre-images are put back |
 //! | the act was a command | nobody can know | `unknown` |
 
-use proto::{Act, Answer, Change, Entry, Outcome, PreImage, Question, Value};
+use proto::{Act, Address, Answer, Change, Entry, Outcome, PreImage, Question, Value};
 
 use super::entries::{self, Writer};
 use super::{Journal, JournalError, RunRecord, head, worth};
@@ -26,7 +26,7 @@ pub struct Recovery {
 /// Resolves and closes the newest run, if it was cut off. Call under the run lock, before anything else.
 ///
 /// # Errors
-/// The journal is damaged or cannot be written, or a pre-image could not be put back: then nothing may be run.
+/// The journal is damaged or cannot be written, or the host cannot be looked at: then nothing may be run.
 pub fn recover<S: System>(journal: &Journal, system: &mut S) -> Result<Option<Recovery>, JournalError> {
     let Some(run) = journal.newest()? else {
         return Ok(None);
@@ -48,8 +48,9 @@ pub fn recover<S: System>(journal: &Journal, system: &mut S) -> Result<Option<Re
     let mut notes = Vec::new();
     let mut all = run.entries;
     if let Some((act_num, acts, before)) = pending(&all) {
-        let (how, changes) = resolve(system, &acts, &before)?;
+        let (how, changes, failed) = resolve(system, &acts, &before)?;
         notes.push(note(&acts, how));
+        notes.extend(failed);
         let entry = Entry::Recovered {
             act_num,
             how: how.to_owned(),
@@ -105,7 +106,7 @@ fn resolve<S: System>(
     system: &mut S,
     acts: &[Act],
     before: &[PreImage],
-) -> Result<(&'static str, Vec<Change>), JournalError> {
+) -> Result<(&'static str, Vec<Change>, Vec<String>), JournalError> {
     let live = look(system, before)?;
     let changes = |live: &[Value]| -> Vec<Change> {
         let pairs = before
@@ -121,18 +122,17 @@ fn resolve<S: System>(
             .collect()
     };
     if acts.iter().all(|act| !matches!(act, Act::Assign { .. })) {
-        return Ok(("unknown", changes(&live)));
+        return Ok(("unknown", changes(&live), Vec::new()));
     }
     if before.iter().zip(&live).all(|(image, live)| image.was.same(live)) {
-        return Ok(("not_applied", Vec::new()));
+        return Ok(("not_applied", Vec::new(), Vec::new()));
     }
     if acts.iter().all(|act| reached(act, before, &live)) {
-        return Ok(("applied", changes(&live)));
+        return Ok(("applied", changes(&live), Vec::new()));
     }
-    restore(system, before, &live)?;
-    system.forget();
+    let failed = restore(system, before);
     let live = look(system, before)?;
-    Ok(("restored", changes(&live)))
+    Ok(("restored", changes(&live), failed))
 }
 
 fn look<S: System>(system: &mut S, before: &[PreImage]) -> Result<Vec<Value>, JournalError> {
@@ -168,33 +168,34 @@ fn reached(act: &Act, before: &[PreImage], live: &[Value]) -> bool {
     whole && below_gone
 }
 
-/// Puts pre-images back, parents before what is in them, without asking what is there now: a half-done act left it.
-fn restore<S: System>(system: &mut S, before: &[PreImage], live: &[Value]) -> Result<(), JournalError> {
-    let mut back: Vec<(&PreImage, &Value)> = before
-        .iter()
-        .zip(live)
-        .filter(|(image, live)| !image.was.same(live))
-        .collect();
-    back.sort_by_key(|(image, _)| image.at.clone());
-    let gone = back.iter().rev().filter(|(image, _)| image.was.is_absent());
-    let there = back.iter().filter(|(image, _)| !image.was.is_absent());
-    for (image, live) in gone.chain(there) {
-        let act = [Act::assign(image.at.clone(), (*live).clone(), image.was.clone())];
+/// Puts pre-images back: what goes from the inside out, then what comes, packages and parents first. What cannot be put
+/// back is told, and stays in the record as a change, so that a rollback still knows of it.
+fn restore<S: System>(system: &mut S, before: &[PreImage]) -> Vec<String> {
+    let mut gone: Vec<&PreImage> = before.iter().filter(|image| image.was.is_absent()).collect();
+    let mut there: Vec<&PreImage> = before.iter().filter(|image| !image.was.is_absent()).collect();
+    gone.sort_by(|a, b| b.at.cmp(&a.at));
+    there.sort_by_key(|image| (!matches!(image.at, Address::Package(_)), image.at.clone()));
+    let mut failed = Vec::new();
+    for image in gone.into_iter().chain(there) {
+        let Some(Answer::Value(live)) = system.answer(&[Question::Read(image.at.clone())]).pop() else {
+            continue;
+        };
+        if live.same(&image.was) {
+            continue;
+        }
+        let act = [Act::assign(image.at.clone(), live, image.was.clone())];
         let again = system.observe(&act).and_then(|observed| {
             system
                 .perform(&act, &observed)
                 .map(drop)
                 .map_err(|botched| botched.why)
         });
-        again.map_err(|problem| {
-            JournalError::Unknown(format!(
-                "cannot put {} back after a run was cut off: {problem}",
-                image.at
-            ))
-        })?;
         system.forget();
+        if let Err(problem) = again {
+            failed.push(format!("{} could not be put back: {problem}", image.at));
+        }
     }
-    Ok(())
+    failed
 }
 
 fn note(acts: &[Act], how: &str) -> String {

@@ -1,0 +1,421 @@
+//! Running what [`super::Fold::settle`] decided: as a new generation, through the same journaled acts as a state's.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use proto::frame::{Rollback, RollbackReport};
+use proto::{Act, Address, Answer, Change, Command, Outcome, Question, Report, RunHeader, Value};
+
+use super::{Step, Undo, fold, target};
+use crate::journal::lock::Lock;
+use crate::journal::{Journal, JournalError, Record};
+use crate::meets::meets;
+use crate::system::System;
+use crate::transact::{Hands, Stumble};
+
+/// What a rollback is asked for, and by whom.
+pub struct Request<'a> {
+    /// What the master or the command line wants.
+    pub want: &'a Rollback,
+    /// The master's identity; empty on the host itself.
+    pub master: &'a str,
+    /// Asked between two steps: true ends it there.
+    pub cancelled: &'a dyn Fn() -> bool,
+}
+
+impl std::fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("want", &self.want)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shows what a rollback would do; changes nothing.
+///
+/// # Errors
+/// The journal cannot be read or is damaged, or there is no such target.
+pub fn preview<S: System>(
+    journal: &Journal,
+    system: &mut S,
+    want: &Rollback,
+) -> Result<RollbackReport, JournalError> {
+    let began = Instant::now();
+    let decided = decide(journal, system, want)?;
+    Ok(decided.report(want, began))
+}
+
+/// Goes back. The lock is given up when it returns.
+///
+/// # Errors
+/// As [`preview`]; what goes wrong on the way is in the report.
+pub fn rollback<S: System>(
+    journal: &Journal,
+    system: &mut S,
+    request: &Request<'_>,
+    lock: Lock,
+    tell: &mut dyn FnMut(&proto::Entry),
+) -> Result<RollbackReport, JournalError> {
+    let began = Instant::now();
+    let want = request.want;
+    let decided = decide(journal, system, want)?;
+    let mut report = decided.report(want, began);
+    if want.plan || !decided.undo.any || (report.outcome == Outcome::Refused) {
+        return Ok(report);
+    }
+    let header = RunHeader {
+        run: want.run.clone(),
+        epoch: want.epoch,
+        master: request.master.to_owned(),
+        by: want.by.clone(),
+        goal: "rollback".to_owned(),
+        restores: Some(decided.to),
+        ..RunHeader::default()
+    };
+    let mut run = journal.begin(header, lock)?;
+    report.restored.clear();
+    {
+        let mut record = Watched {
+            inner: &mut run,
+            tell,
+        };
+        let mut back = Back {
+            hands: Hands::new(system, &mut record),
+            report: &mut report,
+            reached: false,
+        };
+        back.hands.watch(decided.live.clone());
+        let mut ended = false;
+        let wanted = decided.undo.wanted();
+        let mut left = decided.undo.steps;
+        while !left.is_empty() {
+            if (request.cancelled)() {
+                let count = left.len();
+                back.report
+                    .failed
+                    .push(format!("cancelled: {count} steps were not done"));
+                ended = true;
+                break;
+            }
+            // Neighbouring packages go back together, as they came.
+            let packages = left.iter().take_while(|step| step.is_package()).count();
+            let rest = left.split_off(packages.max(1));
+            let done = back.steps(std::mem::replace(&mut left, rest));
+            if done.is_err() {
+                ended = true;
+                break;
+            }
+        }
+        if !ended && back.reached {
+            back.mend(&decided.live, &wanted);
+        }
+    }
+    let partly = !report.conflicts.is_empty();
+    report.outcome = if report.failed.is_empty() {
+        Outcome::RolledBack
+    } else {
+        Outcome::Failed
+    };
+    let close = if partly && report.failed.is_empty() {
+        Outcome::Changed
+    } else {
+        report.outcome
+    };
+    report.generation = run.generation_after(close);
+    report.duration_ms = began.elapsed().as_millis() as u64;
+    let kept = summary(&report);
+    run.close(close, Some(kept))?;
+    Ok(report)
+}
+
+/// A rollback's report as the report of a run, for a master that asks later.
+pub fn summary(report: &RollbackReport) -> Report {
+    let mut notes: Vec<String> = report
+        .restored
+        .iter()
+        .map(|change| format!("{} is back", change.at))
+        .collect();
+    notes.extend(
+        report
+            .conflicts
+            .iter()
+            .map(|conflict| format!("{} was changed by somebody else", conflict.ours.at)),
+    );
+    notes.extend(report.lost.iter().chain(&report.failed).cloned());
+    Report {
+        run: report.run.clone(),
+        outcome: report.outcome,
+        generation: report.generation,
+        previous_generation: report.previous_generation,
+        states: Vec::new(),
+        duration_ms: report.duration_ms,
+        notes,
+        peak_rss_kib: 0,
+        cpu_ms: 0,
+    }
+}
+
+struct Watched<'a> {
+    inner: &'a mut crate::journal::OpenRun,
+    tell: &'a mut dyn FnMut(&proto::Entry),
+}
+
+impl Record for Watched<'_> {
+    fn append(&mut self, entry: &proto::Entry) -> Result<(), proto::Problem> {
+        self.inner.append(entry)?;
+        (self.tell)(entry);
+        Ok(())
+    }
+}
+
+/// A unit that is to be down and disabled, and whose file went with its package.
+fn gone(to: &Value, live: &Value) -> bool {
+    match (to, live) {
+        (Value::Unit(to), Value::Unit(live)) => !to.active && !live.known && !live.active,
+        _ => false,
+    }
+}
+
+struct Decided {
+    to: u64,
+    at: u64,
+    undo: Undo,
+    live: BTreeMap<Address, Value>,
+}
+
+fn decide<S: System>(journal: &Journal, system: &mut S, want: &Rollback) -> Result<Decided, JournalError> {
+    let history = journal.history()?;
+    let at = journal.generation()?;
+    let unknown = |error: super::NoTarget| JournalError::Unknown(error.to_string());
+    let Some(to) = target(&history, &want.to).map_err(unknown)? else {
+        return Ok(Decided {
+            to: at,
+            at,
+            undo: Undo::default(),
+            live: BTreeMap::new(),
+        });
+    };
+    let fold = fold(&history, to).map_err(unknown)?;
+    let live = look(system, fold.addresses())?;
+    let undo = fold.settle(&live, want.force);
+    Ok(Decided { to, at, undo, live })
+}
+
+fn look<S: System>(
+    system: &mut S,
+    addresses: Vec<Address>,
+) -> Result<BTreeMap<Address, Value>, JournalError> {
+    let ask: Vec<Question> = addresses.iter().cloned().map(Question::Read).collect();
+    let answers = system.answer(&ask);
+    let values = addresses
+        .into_iter()
+        .zip(answers)
+        .map(|(at, answer)| match answer {
+            Answer::Value(value) => Ok((at, value)),
+            other => Err(JournalError::Unknown(format!("cannot look at {at}: {other:?}"))),
+        });
+    values.collect()
+}
+
+impl Decided {
+    fn report(&self, want: &Rollback, began: Instant) -> RollbackReport {
+        let restored: Vec<Change> = self
+            .undo
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Put { at, expect, to } => Some(Change {
+                    at: at.clone(),
+                    before: expect.clone(),
+                    after: to.clone(),
+                }),
+                _ => None,
+            })
+            .collect();
+        let outcome = if !self.undo.conflicts.is_empty() && !want.skip_conflicts && !want.force {
+            Outcome::Refused
+        } else if self.undo.steps.is_empty() {
+            Outcome::Ok
+        } else {
+            Outcome::Changed
+        };
+        RollbackReport {
+            run: want.run.clone(),
+            outcome,
+            to: self.to,
+            generation: self.at,
+            previous_generation: self.at,
+            restored,
+            conflicts: self.undo.conflicts.clone(),
+            lost: self.undo.lost.clone(),
+            failed: Vec::new(),
+            duration_ms: began.elapsed().as_millis() as u64,
+        }
+    }
+}
+
+/// A rollback that goes on.
+struct Back<'a, S> {
+    hands: Hands<'a, S>,
+    report: &'a mut RollbackReport,
+    /// An act was done that may change more than it says.
+    reached: bool,
+}
+
+impl<S: System> Back<'_, S> {
+    /// Does one step, or several packages at once; an error is the end of the rollback.
+    fn steps(&mut self, steps: Vec<Step>) -> Result<(), ()> {
+        let mut puts = Vec::new();
+        for step in steps {
+            match step {
+                Step::Put { at, expect, to } => puts.extend(self.due(at, &expect, to)),
+                Step::Run { undo, command } => self.run(undo, command)?,
+                Step::Poke { unit, how } => {
+                    let what = format!("restarting {unit}");
+                    let done = self.hands.transact(None, &[Act::Poke { unit, how }]);
+                    self.settle(&what, done)?;
+                }
+            }
+        }
+        if puts.is_empty() { Ok(()) } else { self.put(puts) }
+    }
+
+    fn run(&mut self, undo: Command, command: Command) -> Result<(), ()> {
+        let text = undo.argv.join(" ");
+        self.reached = true;
+        let act = Act::Run {
+            command: undo.clone(),
+            undo: Some(command),
+            touches: Vec::new(),
+        };
+        let done = self.hands.transact(None, &[act]);
+        if let Some(done) = self.settle(&text, done)?
+            && done.performed.output.is_some_and(|output| !output.success(&undo))
+        {
+            self.report
+                .failed
+                .push(format!("the command {text:?} did not succeed"));
+        }
+        Ok(())
+    }
+
+    /// The change that is still to be made at an address, if any.
+    fn due(&mut self, at: Address, expect: &Value, to: Value) -> Option<Change> {
+        let before = match look(self.hands.system, vec![at.clone()]) {
+            Ok(mut found) => found.remove(&at).unwrap_or(Value::Absent),
+            Err(problem) => {
+                self.report.failed.push(problem.to_string());
+                return None;
+            }
+        };
+        if meets(&to, &before) || gone(&to, &before) {
+            // A step before took it along.
+            if !before.same(expect) && self.report.restored.iter().all(|change| change.at != at) {
+                let before = expect.clone();
+                self.report.restored.push(Change {
+                    at,
+                    before,
+                    after: to,
+                });
+            }
+            return None;
+        }
+        if !before.same(expect) && !self.reached {
+            let text = format!("{at} was changed by somebody while going back; it was left alone");
+            self.report.failed.push(text);
+            return None;
+        }
+        if let Some(left) = self.kept_by_others(&at, &before, &to) {
+            self.report.lost.push(left);
+            return None;
+        }
+        Some(Change {
+            at,
+            before,
+            after: to,
+        })
+    }
+
+    /// Packages' and users' own programs take files along that are to stay: those that were put back before them, those
+    /// that were right already, and those that no run had ever touched.
+    fn mend(&mut self, live: &BTreeMap<Address, Value>, wanted: &BTreeMap<Address, Value>) {
+        let mut all: BTreeMap<Address, Value> = self.hands.first().clone();
+        all.retain(|at, was| {
+            let content = !matches!(was, Value::Dir { .. });
+            content && matches!(at, Address::Path(_)) && !live.contains_key(at)
+        });
+        let stays = live.iter().filter(|(at, _)| !matches!(at, Address::Unit(_)));
+        all.extend(stays.map(|(at, was)| (at.clone(), was.clone())));
+        all.extend(wanted.iter().map(|(at, to)| (at.clone(), to.clone())));
+        for (at, to) in all {
+            let Some(was) = self.hands.first().get(&at).cloned() else {
+                continue;
+            };
+            let told = self.report.lost.len();
+            if let Some(put) = self.due(at, &was, to)
+                && self.put(vec![put]).is_err()
+            {
+                return;
+            }
+            // What stays was told the first time.
+            self.report.lost.truncate(told);
+        }
+    }
+
+    fn put(&mut self, puts: Vec<Change>) -> Result<(), ()> {
+        let reaches = |at: &Address| matches!(at, Address::Package(_) | Address::User(_) | Address::Group(_));
+        self.reached |= puts.iter().any(|put| reaches(&put.at));
+        let what: Vec<String> = puts.iter().map(|put| put.at.to_string()).collect();
+        let acts: Vec<Act> = puts
+            .iter()
+            .map(|put| Act::assign(put.at.clone(), put.before.clone(), put.after.clone()))
+            .collect();
+        let done = self.hands.transact(None, &acts);
+        if let Some(done) = self.settle(&what.join(", "), done)? {
+            for mut put in puts {
+                let seen = done.performed.changes.iter().find(|change| change.at == put.at);
+                if let Some(seen) = seen {
+                    put.after.clone_from(&seen.after);
+                }
+                self.report.restored.push(put);
+            }
+        }
+        Ok(())
+    }
+
+    /// A directory that goes but holds what is not ours stays, and is told.
+    fn kept_by_others(&mut self, at: &Address, live: &Value, to: &Value) -> Option<String> {
+        let (Address::Path(path), Value::Dir { .. }) = (at, live) else {
+            return None;
+        };
+        if matches!(to, Value::Dir { .. }) {
+            return None;
+        }
+        let answer = self.hands.system.answer(&[Question::List(path.clone())]).pop();
+        let Some(Answer::Tree(Some(tree))) = answer else {
+            return None;
+        };
+        let names: Vec<String> = tree.into_iter().map(|(name, _)| name).take(4).collect();
+        if names.is_empty() {
+            return None;
+        }
+        let rest = if names.len() > 3 { ", …" } else { "" };
+        Some(format!(
+            "{path} stays: it holds {}{rest}, which no run put there",
+            names[..names.len().min(3)].join(", ")
+        ))
+    }
+
+    fn settle<T>(&mut self, what: &str, done: Result<T, Stumble>) -> Result<Option<T>, ()> {
+        match done {
+            Ok(done) => Ok(Some(done)),
+            Err(stumble) => {
+                self.report.failed.push(format!("{what}: {}", stumble.problem()));
+                match stumble {
+                    Stumble::Journal(_) => Err(()),
+                    Stumble::Moved(_) | Stumble::Botched(_) => Ok(None),
+                }
+            }
+        }
+    }
+}
