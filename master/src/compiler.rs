@@ -10,6 +10,7 @@ use proto::{Digest, Question};
 use serde_json::{Map, Value as Json, json};
 
 use crate::compile::diagnostic::Diagnostic;
+use crate::compile::lint::Lint;
 use crate::compile::{self, Grains, Input, Layout, Options, Roots, Stop, Tree, What};
 use crate::fleet::{Compiled, Compiler, Host, told_grains};
 use crate::session::Cargo;
@@ -122,6 +123,12 @@ impl TreeCompiler {
             what: &self.what,
             exclude: &self.exclude,
         }
+    }
+
+    /// All problems of the tree, and of what these hosts would get, as far as it is known.
+    pub fn lint(&self, hosts: &[Host]) -> Lint {
+        let inputs: Vec<Input<'_>> = hosts.iter().map(|host| self.input(host)).collect();
+        compile::lint::lint(&self.tree, &self.options, &inputs)
     }
 
     /// Shows a stage for one host.

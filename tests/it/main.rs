@@ -8,4 +8,10 @@ mod conformance;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod seed;
+#[cfg(test)]
 mod tidy;

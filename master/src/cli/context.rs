@@ -81,6 +81,24 @@ impl Context {
         }
     }
 
+    /// The roster's hosts as far as a compiler looks at them: what is asserted of them and what they told last.
+    pub(super) fn compiled_for(&self) -> Result<Vec<Host>, Failure> {
+        let names: Vec<&str> = self.roster.entries.keys().map(String::as_str).collect();
+        let mut known = self.ledger.recall(&names, &self.screen)?;
+        let given = self.grains()?;
+        let hosts = self.roster.entries.iter().map(|(id, entry)| {
+            let mut asserted = entry.grains.clone();
+            asserted.extend(given.clone());
+            Host {
+                id: id.clone(),
+                endpoint: self.local(id),
+                asserted,
+                memory: known.remove(id).unwrap_or_default(),
+            }
+        });
+        Ok(hosts.collect())
+    }
+
     /// Hosts of these names; a name the roster no longer has is left out.
     pub(super) fn named<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<Vec<Host>, Failure> {
         let names: Vec<&str> = names.collect();
@@ -334,7 +352,8 @@ impl Context {
     }
 }
 
-fn settings(common: &Common) -> Result<Settings, Failure> {
+/// The settings as the options say.
+pub(super) fn settings(common: &Common) -> Result<Settings, Failure> {
     let around = Surroundings::of_process()
         .map_err(|error| Failure::bug(format!("cannot read /proc/self: {error}")))?;
     let base = common.tree.clone().unwrap_or_else(|| around.directory.clone());

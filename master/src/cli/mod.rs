@@ -7,6 +7,7 @@ mod doc;
 mod generate;
 mod hosts;
 mod init;
+mod lint;
 mod log;
 pub mod options;
 mod rollback;
@@ -60,6 +61,8 @@ enum Command {
     Log(log::Log),
     /// Show what the compiler sees
     Show(show::Show),
+    /// Report all problems of a tree at once, file:line:col
+    Lint(lint::Lint),
     /// Run a shell command on hosts
     Run(run::Run),
     /// Call an execution function on hosts
@@ -122,6 +125,7 @@ fn dispatch(cli: Cli, screen: Screen) -> Result<u8, Failure> {
         Command::Rollback(command) => rollback::run(&command, &context(&command.targets)?),
         Command::Log(command) => log::run(&command, &context(&command.targets())?),
         Command::Show(command) => show::run(&command, &context(&command.targets)?),
+        Command::Lint(command) => lint::run(&command, &common, screen),
         Command::Run(command) => run::run(&command, &context(&command.targets)?),
         Command::Call(command) => call::run(&command, &context(&command.targets)?),
         Command::Hosts(command) => hosts::run(&command, &Context::load(common.clone(), None, screen)?),
@@ -135,7 +139,7 @@ fn dispatch(cli: Cli, screen: Screen) -> Result<u8, Failure> {
 /// Says why a command ended early: on stderr for people, as the contract's document with `--json`.
 fn tell(screen: &Screen, failure: &Failure) {
     if screen.json {
-        let errors: Vec<_> = failure.diagnostics.iter().map(diagnostic).collect();
+        let errors: Vec<_> = failure.diagnostics.iter().map(problem_json).collect();
         screen.document(&serde_json::json!({ "errors": errors }));
     }
     for diagnostic in &failure.diagnostics {
@@ -143,7 +147,8 @@ fn tell(screen: &Screen, failure: &Failure) {
     }
 }
 
-fn diagnostic(problem: &crate::compile::diagnostic::Diagnostic) -> serde_json::Value {
+/// A problem as the contract prints it.
+fn problem_json(problem: &crate::compile::diagnostic::Diagnostic) -> serde_json::Value {
     serde_json::json!({
         "message": problem.message,
         "file": problem.file,

@@ -29,6 +29,33 @@ pub(crate) const KINDS: [(&str, Kind); 10] = [
     ("onchanges_any", Kind::OnchangesAny),
 ];
 
+/// Whether an argument is a list of references to other states, at either end.
+pub(crate) fn is_requisite(name: &str) -> bool {
+    let kind = name.strip_suffix("_in").unwrap_or(name);
+    KINDS.iter().any(|(one, _)| *one == kind)
+}
+
+/// Module and value of one reference; a bare text is an id.
+pub(crate) fn reference(reference: &Json) -> Option<(&str, &Json)> {
+    match reference {
+        Json::String(_) => Some(("id", reference)),
+        Json::Object(map) => {
+            let (key, value) = map.iter().next()?;
+            Some((key.split('.').next().unwrap_or_default(), value))
+        }
+        _ => None,
+    }
+}
+
+/// Salt's sentence for a reference that names nothing.
+pub(crate) fn unresolved(name: &str, key: &str, value: &str, low: &Low) -> String {
+    format!(
+        "Referenced state does not exist for requisite [{name}: ({key}: {value})] in state [{}] in SLS [{}]",
+        low.name_text(),
+        low.sls
+    )
+}
+
 /// Name of a kind as an argument.
 pub(crate) fn kind_name(kind: Kind) -> &'static str {
     if kind == Kind::Listen {
@@ -142,13 +169,8 @@ impl Graph {
                 continue;
             }
             for reference in low.args.get(name).and_then(Json::as_array).into_iter().flatten() {
-                let (key, value) = match reference {
-                    Json::String(text) => ("id", &Json::String(text.clone())),
-                    Json::Object(map) => match map.iter().next() {
-                        Some((key, value)) => (key.split('.').next().unwrap_or_default(), value),
-                        None => continue,
-                    },
-                    _ => continue,
+                let Some((key, value)) = self::reference(reference) else {
+                    continue;
                 };
                 let value = match value {
                     Json::Null => continue,
@@ -163,13 +185,7 @@ impl Graph {
                 };
                 match self.find(key, value) {
                     Some(on) => self.depend(node, kind, on),
-                    None => {
-                        return Err(format!(
-                            "Referenced state does not exist for requisite [{name}: ({key}: {value})] in state [{}] in SLS [{}]",
-                            low.name_text(),
-                            low.sls
-                        ));
-                    }
+                    None => return Err(unresolved(name, key, value, low)),
                 }
             }
         }

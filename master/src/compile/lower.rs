@@ -86,7 +86,7 @@ impl Lowering<'_> {
 
     fn chunk(&mut self, low: &Low) -> Chunk {
         let spec = (self.spec)(&low.state, &low.fun);
-        self.check(low, spec);
+        self.problems.extend(check(low, spec, self.sources));
         let mut args = Args::new();
         let mut free = Map::new();
         for (key, value) in &low.args {
@@ -136,39 +136,37 @@ impl Lowering<'_> {
             listen_errors: Vec::new(),
         }
     }
+}
 
-    /// Whether the function and its arguments exist.
-    fn check(&mut self, low: &Low, spec: Option<&'static Spec>) {
-        let function = format!("{}.{}", low.state, low.fun);
-        let Some(spec) = spec else {
-            let known: Vec<String> = states::STATES.iter().map(|state| state.spec().name()).collect();
-            let message = format!("State '{function}' {NOT_FOUND} '{}'", low.sls);
-            let mut problem = self.sources.error(low.at, message);
-            problem.severity = Severity::Warning;
-            let help = did_you_mean(&function, known.iter().map(String::as_str));
-            let help = help.unwrap_or_else(|| "it will fail when it runs; see `salt-rs doc`".to_owned());
-            self.problems.push(problem.with_help(help));
-            return;
-        };
-        if spec.free {
-            return;
-        }
-        for key in low.args.keys() {
-            if key.starts_with("__") || GLOBAL.contains(&key.as_str()) || REQUISITES.contains(&key.as_str()) {
-                continue;
-            }
-            if spec.param(key).is_none() {
-                let at = low.places.get(key).copied().unwrap_or(low.at);
-                let message = format!(
-                    "Passed invalid arguments: '{key}' is an invalid keyword argument for '{function}'."
-                );
-                let help = did_you_mean(key, spec.params.iter().map(|param| param.name));
-                let help = help.unwrap_or_else(|| format!("see `salt-rs doc {function}`"));
-                self.problems
-                    .push(self.sources.error(at, message).with_help(help));
-            }
-        }
+/// Whether the function and its arguments exist: a warning and errors, each with the nearest name.
+pub(crate) fn check(low: &Low, spec: Option<&'static Spec>, sources: &Sources) -> Vec<Diagnostic> {
+    let function = format!("{}.{}", low.state, low.fun);
+    let Some(spec) = spec else {
+        let known: Vec<String> = states::STATES.iter().map(|state| state.spec().name()).collect();
+        let message = format!("State '{function}' {NOT_FOUND} '{}'", low.sls);
+        let mut problem = sources.error(low.at, message);
+        problem.severity = Severity::Warning;
+        let help = did_you_mean(&function, known.iter().map(String::as_str));
+        let help = help.unwrap_or_else(|| "it will fail when it runs; see `salt-rs doc`".to_owned());
+        return vec![problem.with_help(help)];
+    };
+    let mut problems = Vec::new();
+    let known = |key: &str| {
+        spec.free
+            || key.starts_with("__")
+            || GLOBAL.contains(&key)
+            || REQUISITES.contains(&key)
+            || spec.param(key).is_some()
+    };
+    for key in low.args.keys().filter(|key| !known(key)) {
+        let at = low.places.get(key).copied().unwrap_or(low.at);
+        let message =
+            format!("Passed invalid arguments: '{key}' is an invalid keyword argument for '{function}'.");
+        let help = did_you_mean(key, spec.params.iter().map(|param| param.name));
+        let help = help.unwrap_or_else(|| format!("see `salt-rs doc {function}`"));
+        problems.push(sources.error(at, message).with_help(help));
     }
+    problems
 }
 
 /// Puts values of the pillar, and rendered contents, where the state expects them.

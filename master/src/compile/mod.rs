@@ -23,6 +23,7 @@ mod gather;
 mod graph;
 mod high;
 mod inject;
+pub mod lint;
 mod low;
 mod lower;
 mod matching;
@@ -398,7 +399,7 @@ fn order_of(high: &High, input: &Input<'_>, renderer: &Renderer) -> Result<Order
 }
 
 /// State modules with a `mod_watch`: those of the registry that say so, and Salt's others.
-fn has_watch(module: &str) -> bool {
+pub(crate) fn has_watch(module: &str) -> bool {
     const SALTS: [&str; 10] = [
         "cmd",
         "docker_container",

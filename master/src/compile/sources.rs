@@ -43,7 +43,7 @@ pub(crate) fn parse(text: &str, env: &str) -> Option<SaltUri> {
 }
 
 /// Arguments that hold no sources but data of the user's own.
-const DATA: [&str; 6] = ["context", "defaults", "contents", "text", "env", "dataset"];
+pub(crate) const DATA: [&str; 6] = ["context", "defaults", "contents", "text", "env", "dataset"];
 
 /// Reads and renders the sources of one chunk.
 pub(crate) struct Sourcing<'o> {
@@ -269,7 +269,7 @@ impl Rendering<'_> {
 }
 
 /// All texts that begin like a source.
-fn named<'v>(value: &'v Json, depth: usize, into: &mut Vec<&'v str>) {
+pub(crate) fn named<'v>(value: &'v Json, depth: usize, into: &mut Vec<&'v str>) {
     match value {
         Json::String(text) if text.starts_with("salt://") => into.push(text),
         Json::Array(items) if depth < 4 => items.iter().for_each(|item| named(item, depth + 1, into)),

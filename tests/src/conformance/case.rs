@@ -13,6 +13,9 @@ use crate::program::{self, Ran, salt_rs_path};
 /// Seconds a step may take.
 const LIMIT: &str = "120";
 
+/// Exit status of a tree that does not compile.
+const REFUSED: i32 = 65;
+
 /// A case of the corpus.
 #[derive(Debug)]
 pub struct Case {
@@ -49,6 +52,12 @@ impl Case {
         let wants = steps.into_iter().filter(|step| step["do"] != "start").collect();
         let dir = dir.to_owned();
         Ok(Case { dir, about, wants })
+    }
+
+    /// One made of trees in `dir`, what a `case.json` would say, and answers to its steps.
+    pub fn new(dir: &Path, about: Json, wants: Vec<Json>) -> Case {
+        let dir = dir.to_owned();
+        Case { dir, about, wants }
     }
 
     /// Runs all steps.
@@ -186,6 +195,8 @@ impl Run {
         let verb = text(step, "do");
         let mut words: Vec<String> = match verb {
             "low" | "top" | "pillar" => vec!["show".to_owned(), verb.to_owned()],
+            // Salt's show_low_sls leaves out `extend`, `_in` requisites and `exclude`; ours is what a run of the sls does.
+            "low_sls" => vec!["show".to_owned(), "low".to_owned()],
             "apply" if step.get("test") == Some(&Json::Bool(true)) => {
                 vec!["plan".to_owned(), "--local".to_owned()]
             }
@@ -202,7 +213,7 @@ impl Run {
         ] {
             words.push(option.to_owned());
         }
-        if verb == "apply" {
+        if verb == "apply" || verb == "low_sls" {
             words.push("*".to_owned());
             words.extend(
                 text(step, "sls")
@@ -259,6 +270,10 @@ impl Run {
             ]);
         };
         if let Some(errors) = document.get("errors").and_then(Json::as_array) {
+            if ran.code != REFUSED {
+                let said = format!("refused with exit status {}: {document}", ran.code);
+                return fields([("failed", said.into()), ("error_classes", json!([]))]);
+            }
             let messages: Vec<String> = errors
                 .iter()
                 .map(|error| self.normal.text(text(error, "message")))
@@ -279,7 +294,14 @@ impl Run {
             return fields([("results", self.results(&host["states"]))]);
         }
         let shown = self.normal.value(&document[&self.minion]);
-        fields([(if verb == "low" { "chunks" } else { "return" }, shown)])
+        fields([(
+            if verb.starts_with("low") {
+                "chunks"
+            } else {
+                "return"
+            },
+            shown,
+        )])
     }
 
     /// Results by tag, the last of a tag, in the order of their numbers.

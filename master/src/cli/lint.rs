@@ -1,0 +1,81 @@
+//! `salt-rs lint`: all problems of a tree at once.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::Map;
+
+use super::context::{Context, settings};
+use super::options::Common;
+use super::problem_json;
+use crate::failure::{Failure, Kind};
+use crate::report::screen::Screen;
+
+/// Report all problems of a tree at once, file:line:col
+///
+/// Looks at the files as they lie (or at a commit with --rev): YAML and Jinja syntax, top files, includes, declarations,
+/// unknown states and arguments, requisites to nothing, missing sources, and words that YAML reads as something else.
+/// What depends on a host is looked at for every host of the roster whose grains are known, from the roster or since it
+/// was last reached; no host is contacted. Exit status 65 when there is an error; warnings alone are 0.
+#[derive(Debug, Args)]
+pub(super) struct Lint {
+    /// Directory of the tree; the settings' one unless given
+    path: Option<PathBuf>,
+}
+
+pub(super) fn run(command: &Lint, common: &Common, screen: Screen) -> Result<u8, Failure> {
+    let mut common = common.clone();
+    if let Some(path) = &command.path {
+        place(&mut common, path)?;
+    }
+    common.worktree = common.rev.is_none();
+    let one = common.id.is_some() || common.local;
+    let alone = !one && !settings(&common)?.roster.exists();
+    common.local |= alone;
+    let context = Context::load(common, None, screen)?;
+    let hosts = if alone {
+        Vec::new()
+    } else {
+        context.compiled_for()?
+    };
+    let found = context.compiler(Vec::new(), Map::new())?.lint(&hosts);
+    if !found.unknown.is_empty() {
+        let names = found.unknown.join(", ");
+        screen.err(format!(
+            "not looked at for {names}: grains are not known yet (`salt-rs show grains` asks)"
+        ));
+    }
+    let errors = found.errors();
+    if errors > 0 {
+        return Err(Failure::of(Kind::Tree, found.problems));
+    }
+    if screen.json {
+        let warnings: Vec<_> = found.problems.iter().map(problem_json).collect();
+        screen.document(&serde_json::json!({ "errors": [], "warnings": warnings }));
+        return Ok(0);
+    }
+    for problem in &found.problems {
+        screen.out(problem);
+    }
+    screen.out(match found.problems.len() {
+        0 => "no problems".to_owned(),
+        1 => "no errors, 1 warning".to_owned(),
+        count => format!("no errors, {count} warnings"),
+    });
+    Ok(0)
+}
+
+/// A directory with settings of its own is a project; any other is a tree.
+fn place(common: &mut Common, path: &Path) -> Result<(), Failure> {
+    if !path.is_dir() {
+        let text = format!("{} is not a directory", path.display());
+        return Err(Failure::usage(text).hint("lint takes the directory of a project or of a tree"));
+    }
+    let own = path.join("salt-rs.yaml");
+    if common.config.is_none() && own.is_file() {
+        common.config = Some(own);
+    } else {
+        common.tree = Some(path.to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! Everything that can be said about a tree without touching a host: all problems of all files at once.
+//!
+//! Files without Jinja, and templates that ask for nothing of a host, are read as they are (`files`). What depends on a
+//! host is compiled for each host of the roster with the grains that are known of it; where one is missing nothing is
+//! said of that host. `declared` judges chunks, `traps` warns of what YAML makes of plain words.
+
+mod declared;
+mod files;
+mod traps;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use super::diagnostic::{Diagnostic, Severity};
+use super::files::{Files, Which};
+use super::oracle::{Grains, Oracle};
+use super::{Input, Options, Stop, Tree, What, ordered, with_pillar};
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Lint {
+    /// Problems by file and line, each once.
+    pub problems: Vec<Diagnostic>,
+    /// Hosts that nothing could be said of, as grains or other answers of theirs are not known.
+    pub unknown: Vec<String>,
+}
+
+impl Lint {
+    /// How many of the problems are errors.
+    pub fn errors(&self) -> usize {
+        let error = |problem: &&Diagnostic| problem.severity == Severity::Error;
+        self.problems.iter().filter(error).count()
+    }
+}
+
+/// Looks at all files of a tree, and at what the hosts among `inputs` would get.
+pub fn lint(tree: &Tree, options: &Arc<Options>, inputs: &[Input<'_>]) -> Lint {
+    let mut problems = Vec::new();
+    for which in [Which::States, Which::Pillar] {
+        problems.extend(files::all(nobody(tree, options, which), which));
+    }
+    let mut unknown = Vec::new();
+    for input in inputs {
+        let made = with_pillar(tree, input, |renderer| {
+            let ordered = ordered(renderer, input)?;
+            let files = &renderer.oracle.files;
+            let judge = declared::Judge {
+                files,
+                sources: &renderer.sources,
+            };
+            Ok(ordered
+                .lows
+                .iter()
+                .flat_map(|low| judge.chunk(low))
+                .collect::<Vec<_>>())
+        });
+        match made {
+            Ok(made) => problems.extend(made.value.into_iter().chain(made.warnings)),
+            Err(Stop::Broken(found)) => problems.extend(found),
+            Err(Stop::Ask(_)) => unknown.push(input.minion.to_owned()),
+        }
+    }
+    Lint {
+        problems: tidy(problems),
+        unknown,
+    }
+}
+
+/// An oracle of a host of which nothing is known.
+fn nobody(tree: &Tree, options: &Arc<Options>, which: Which) -> Arc<Oracle> {
+    let input = Input {
+        minion: "",
+        grains: Grains::Asserted(Arc::default()),
+        answers: Arc::default(),
+        pillar: None,
+        options: options.clone(),
+        what: &What::Highstate,
+        exclude: &[],
+    };
+    Arc::new(Oracle::new(
+        &input,
+        Files::new(tree, which),
+        Json::Object(Map::new()),
+    ))
+}
+
+/// In the order of files and lines, each once.
+fn tidy(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let place = |problem: &Diagnostic| (problem.file.clone(), problem.line, problem.column);
+    let mut kept: Vec<Diagnostic> = Vec::new();
+    for problem in problems {
+        let same = |one: &Diagnostic| place(one) == place(&problem) && one.message == problem.message;
+        if !kept.iter().any(same) {
+            kept.push(problem);
+        }
+    }
+    kept.sort_by_key(place);
+    kept
+}

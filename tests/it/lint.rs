@@ -1,0 +1,64 @@
+//! `salt-rs lint`: every directory `tests/trees/lint-*` is a tree, `expected.txt` in it what is said of it.
+//! `UPDATE_EXPECT=1` rewrites those files.
+
+use std::path::Path;
+
+use harness::{Project, os};
+
+/// Every file below a directory, by its path from there.
+fn files(dir: &Path, prefix: &str, into: &mut Vec<(String, String)>) {
+    for name in os::names(dir).unwrap() {
+        let (path, shown) = (dir.join(&name), format!("{prefix}{name}"));
+        if path.is_dir() {
+            files(&path, &format!("{shown}/"), into);
+        } else if shown != "expected.txt" {
+            into.push((shown, os::read_text(&path).unwrap()));
+        }
+    }
+}
+
+fn project(dir: &Path) -> Project {
+    let mut found = Vec::new();
+    files(dir, "", &mut found);
+    let found: Vec<_> = found
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    Project::new(&found)
+}
+
+#[test]
+fn every_tree_is_told_all_its_problems() {
+    let trees = Path::new(env!("CARGO_MANIFEST_DIR")).join("trees");
+    let names = os::names(&trees).unwrap();
+    let mut wrong = Vec::new();
+    for name in names.iter().filter(|name| name.starts_with("lint-")) {
+        let dir = trees.join(name);
+        let ran = project(&dir).salt_rs(&["lint"]);
+        let got = format!("exit status {}\n{}{}", ran.code, ran.stdout, ran.stderr);
+        let file = dir.join("expected.txt");
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            os::write(&file, &got).unwrap();
+        } else if os::read_text(&file).unwrap_or_default() != got {
+            wrong.push(format!("{name}:\n{got}"));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "not as expected.txt says:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn a_tree_needs_no_settings_and_errors_come_as_one_document() {
+    let project = Project::new(&[("tree/salt/a.sls", "a:\n  test.nopp: []\n")]);
+    let document = project.salt_rs(&["lint", "tree", "--json"]).expect(65).json();
+    let error = &document["errors"][0];
+    assert_eq!(
+        (&error["file"], &error["line"], &error["column"]),
+        (&"salt/a.sls".into(), &1.into(), &1.into())
+    );
+    assert_eq!(error["help"], "did you mean `test.nop`?");
+    project.salt_rs(&["lint", "nosuch"]).expect(64);
+}

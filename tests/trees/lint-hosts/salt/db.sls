@@ -1,0 +1,6 @@
+{% if grains['role'] == 'db' %}
+db:
+  test.nop:
+    - require:
+      - test: {{ grains['os'] }}
+{% endif %}

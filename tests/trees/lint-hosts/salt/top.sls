@@ -1,0 +1,7 @@
+base:
+  'role:web':
+    - match: grain
+    - web
+  'role:db':
+    - match: grain
+    - db

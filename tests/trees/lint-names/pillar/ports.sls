@@ -1,0 +1,2 @@
+include: [nosuch]
+http: 80

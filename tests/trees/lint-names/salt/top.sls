@@ -1,0 +1,6 @@
+base:
+  '*':
+    - web
+    - webb
+  'db*':
+    - nosuch.*

@@ -1,0 +1,9 @@
+a:
+  test.nop:
+    - require:
+      - test: b
+
+b:
+  test.nop:
+    - require:
+      - test: a

@@ -1,0 +1,3 @@
+base:
+  '*': [yaml, jinja, tabs]
+  'db*': text
