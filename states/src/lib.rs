@@ -16,6 +16,7 @@ pub mod registry;
 mod source;
 pub mod spec;
 pub mod text;
+mod yaml;
 
 pub mod archive;
 pub mod cmd;

@@ -220,7 +220,7 @@ fn loosely(text: &str) -> String {
 }
 
 /// `text`, or what the sources hold.
-fn texts(call: &Call<'_>, host: &Host<'_>) -> Result<Vec<String>, Stop> {
+pub(super) fn texts(call: &Call<'_>, host: &Host<'_>) -> Result<Vec<String>, Stop> {
     let args = call.args();
     let mut sources = args.texts("source");
     sources.extend(args.texts("sources"));
