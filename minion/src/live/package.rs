@@ -6,6 +6,7 @@
 pub(crate) mod apt;
 pub(crate) mod dpkg;
 mod keep;
+mod residue;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,6 +42,8 @@ struct Order {
     options: Vec<&'static str>,
     /// To be purged, after the transaction where it leaves their configuration.
     purge: Vec<String>,
+    /// Purged ones that are to be removed-but-configured again: name and version.
+    leave: Vec<(String, Package)>,
 }
 
 impl Live {
@@ -73,7 +76,7 @@ impl Live {
         let installed: Vec<(String, Package)> = leaving
             .iter()
             .filter_map(|name| match status.value(name) {
-                Value::Package(package) if !package.config_only => Some((name.clone(), package)),
+                Value::Package(package) => Some((name.clone(), package)),
                 _ => None,
             })
             .collect();
@@ -88,7 +91,11 @@ impl Live {
                 fidelity: kept.get(name).cloned().unwrap_or(Fidelity::Exact),
             })
             .collect();
-        before.extend(self.observe_entries(&conffiles(&status, &leaving))?);
+        let mut paths = conffiles(&status, &leaving);
+        paths.extend(self.residue(&order.purge.iter().cloned().collect()));
+        paths.sort();
+        paths.dedup();
+        before.extend(self.observe_entries(&paths)?);
         Ok(before)
     }
 
@@ -101,10 +108,26 @@ impl Live {
         let was = self.dpkg();
         expected(&was, wanted)?;
         let people = self.people();
+        let places = self.places();
+        let going: BTreeSet<String> = wanted
+            .iter()
+            .filter(|one| one.to.is_absent())
+            .map(|one| was.key_of(one.name))
+            .collect();
+        let residue = residue::among(&self.residue(&going), before);
         let mut output = None;
-        let done = self.transact(&was, wanted, &mut output);
+        let mut done = self.transact(&was, wanted, &mut output);
         self.clear_stage();
+        if done.is_ok() {
+            done = self.clear_residue(&residue);
+        }
         let changes = self.package_changes(&was, &people, before);
+        if let (Ok(changes), Some(places)) = (&changes, &places) {
+            let arrived = residue::arrived(changes);
+            if !arrived.is_empty() {
+                done = done.and(self.note_residue(&arrived, places));
+            }
+        }
         match (done, changes) {
             (Ok(()), Ok(changes)) => Ok(Performed { changes, output }),
             (Err(why), changes) => Err(botched(why, changes.unwrap_or_default(), output)),
@@ -154,6 +177,9 @@ impl Live {
         if !purge.is_empty() {
             self.step(&[&["dpkg", "--purge", "--"], purge.as_slice()].concat(), said)?;
         }
+        for (name, package) in &order.leave {
+            self.leave_configured(name, package, said)?;
+        }
         self.mark(wanted, said)?;
         let now = self.dpkg();
         for one in wanted {
@@ -167,6 +193,28 @@ impl Live {
             }
         }
         Ok(())
+    }
+
+    /// Brings a purged package to "removed, but configured": in and out again, without what it depends on.
+    fn leave_configured(
+        &mut self,
+        name: &str,
+        package: &Package,
+        said: &mut Option<Output>,
+    ) -> Result<(), Problem> {
+        let digest = self.kept_deb(name, package).ok_or_else(|| {
+            failed(format!(
+                "the file of {name} {} was not kept; its configured state cannot come back",
+                package.version
+            ))
+        })?;
+        let file = self.stage_deb(name, package, &digest)?;
+        let options = ["--force-depends", "--force-confdef", "--force-confold"];
+        self.step(
+            &[&["dpkg"], options.as_slice(), &["--install", "--", &file]].concat(),
+            said,
+        )?;
+        self.step(&["dpkg", "--remove", "--", name], said)
     }
 
     /// Sets hold and auto marks where they differ.
@@ -247,10 +295,8 @@ impl Live {
                     if installed {
                         removes += 1;
                         order.words.push(format!("{name}-"));
-                    } else if !one.to.is_absent() && is.is_absent() {
-                        return Err(refused(format!(
-                            "package {name} cannot become removed-but-configured: it was purged"
-                        )));
+                    } else if let (Value::Package(to), Value::Absent) = (one.to, &is) {
+                        order.leave.push((name.clone(), to.clone()));
                     }
                 }
                 Value::Package(to) => {
@@ -334,6 +380,8 @@ impl Live {
                 gone.push(change)
             }
         }
+        // Users sort before groups; taken back in reverse, a user goes before its primary group.
+        made.reverse();
         changes.extend(made);
         for name in was.differing(&now) {
             changes.push(Change {
