@@ -1,5 +1,6 @@
 //! The agent's hands: answers, acts, journal, undo. Plain threads, no runtime, no templates, no network.
 
+pub mod cli;
 pub(crate) mod clock;
 pub mod converge;
 pub mod dry;
@@ -8,6 +9,7 @@ pub mod functions;
 pub mod guards;
 pub mod journal;
 pub mod live;
+pub mod log;
 pub mod meets;
 pub(crate) mod meter;
 #[cfg(test)]
@@ -16,6 +18,7 @@ pub mod runs;
 pub mod schedule;
 #[cfg(test)]
 pub(crate) mod scratch;
+pub mod serve;
 pub mod system;
 pub mod transact;
 pub mod undo;

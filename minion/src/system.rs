@@ -54,3 +54,25 @@ impl From<Problem> for Box<Botched> {
         })
     }
 }
+
+impl<S: System> System for &mut S {
+    fn answer(&mut self, ask: &[Question]) -> Vec<Answer> {
+        (**self).answer(ask)
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<Digest, Problem> {
+        (**self).keep(bytes)
+    }
+
+    fn observe(&mut self, acts: &[Act]) -> Result<Vec<PreImage>, Problem> {
+        (**self).observe(acts)
+    }
+
+    fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {
+        (**self).perform(acts, before)
+    }
+
+    fn forget(&mut self) {
+        (**self).forget();
+    }
+}

@@ -134,14 +134,20 @@ impl Objects {
         }
     }
 
-    /// Removes what an interrupted writer left. Call only under the run lock.
+    /// Removes what interrupted writers left; those of living processes are still being written.
     ///
     /// # Errors
     /// The directory cannot be read or an entry not removed.
     pub fn sweep_leftovers(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.root)? {
             let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(b"tmp-") {
+            let name = entry.file_name();
+            let writer = name
+                .to_str()
+                .and_then(|name| name.strip_prefix("tmp-")?.split('-').next());
+            if let Some(writer) = writer
+                && !Path::new("/proc").join(writer).exists()
+            {
                 fs::remove_file(entry.path())?;
             }
         }

@@ -1,0 +1,189 @@
+//! What the agent prints for people.
+
+use std::fmt::{self, Write};
+
+use proto::{Change, FromMinion, Generation, Outcome, Value};
+
+use crate::clock::date;
+use crate::journal::Last;
+use crate::journal::lock::{Fence, Holder};
+
+/// The change record.
+pub(super) fn log(list: &[(Generation, Vec<(String, String)>)]) -> String {
+    let mut out = String::new();
+    if list.is_empty() {
+        out.push_str("nothing was changed on this host yet\n");
+    }
+    for (generation, diffs) in list {
+        let header = &generation.header;
+        let how = match (&generation.outcome, header.restores) {
+            (None, _) => "going on, or cut off".to_owned(),
+            (Some(outcome), Some(to)) => format!("back to {to}, {}", word(*outcome)),
+            (Some(outcome), None) => word(*outcome).to_owned(),
+        };
+        // Writing to a String cannot fail.
+        writeln!(
+            out,
+            "generation {}  {}  {how}",
+            generation.number,
+            date(header.started)
+        )
+        .ok();
+        let rev: String = header.rev.chars().take(20).collect();
+        writeln!(out, "  run {}  by {}  {rev}", header.run, header.by).ok();
+        for change in &generation.changes {
+            writeln!(out, "  {}", changed(change)).ok();
+        }
+        for (address, diff) in diffs {
+            writeln!(out, "  {address}:").ok();
+            for line in diff.lines() {
+                writeln!(out, "    {line}").ok();
+            }
+        }
+    }
+    out
+}
+
+/// One change in one line.
+fn changed(change: &Change) -> String {
+    let what = match (&change.before, &change.after) {
+        (Value::Absent, after) => format!("+ {}: {}", change.at, short(after)),
+        (before, Value::Absent) => format!("- {}: was {}", change.at, short(before)),
+        (before, after) => format!("~ {}: {} -> {}", change.at, short(before), short(after)),
+    };
+    clean(&what)
+}
+
+/// A value in a few words.
+fn short(value: &Value) -> String {
+    let of = |meta: &proto::Meta| format!("{:04o} {}:{}", meta.mode, meta.uid, meta.gid);
+    match value {
+        Value::Absent => "absent".to_owned(),
+        Value::File { content, size, meta } => format!("file {size} bytes {} {}", of(meta), content.short()),
+        Value::Dir { meta } => format!("directory {}", of(meta)),
+        Value::Link { to, .. } => format!("link to {to}"),
+        Value::Special { what, .. } => what.clone(),
+        Value::Package(package) => {
+            let hold = if package.hold { ", held" } else { "" };
+            let rest = if package.config_only { ", removed" } else { "" };
+            format!("version {}{hold}{rest}", package.version)
+        }
+        Value::Unit(unit) => {
+            let up = if unit.active { "running" } else { "stopped" };
+            format!(
+                "{up}, {}",
+                if unit.enablement.is_empty() {
+                    "unknown"
+                } else {
+                    &unit.enablement
+                }
+            )
+        }
+        Value::User(account) => format!("uid {} {} {}", id(account.uid), account.home, account.shell),
+        Value::Group(group) => format!("gid {}", id(group.gid)),
+        Value::Text(text) => text.clone(),
+        Value::Checkout(checkout) => checkout.commit.chars().take(12).collect(),
+    }
+}
+
+fn id(id: Option<u32>) -> String {
+    id.map_or_else(|| "?".to_owned(), |id| id.to_string())
+}
+
+const fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "ok",
+        Outcome::Changed => "changed",
+        Outcome::Failed => "failed",
+        Outcome::Unreachable => "unreachable",
+        Outcome::Unknown => "unknown",
+        Outcome::Refused => "refused",
+        Outcome::RolledBack => "rolled back",
+    }
+}
+
+/// What a rollback did, or would do.
+pub(super) fn rollback(message: &FromMinion, plan: bool) -> String {
+    let FromMinion::RollbackReport(report) = message else {
+        return String::new();
+    };
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    for change in &report.restored {
+        writeln!(out, "  {}", changed(change)).ok();
+    }
+    for conflict in &report.conflicts {
+        let ours = &conflict.ours;
+        writeln!(out, "  conflict at {}", clean(&ours.at.to_string())).ok();
+        for (whose, value) in [
+            ("before us", &ours.before),
+            ("ours", &ours.after),
+            ("now", &conflict.theirs),
+        ] {
+            writeln!(out, "    {whose:<10} {}", clean(&short(value))).ok();
+        }
+    }
+    for lost in &report.lost {
+        writeln!(out, "  cannot come back: {}", clean(lost)).ok();
+    }
+    for failed in &report.failed {
+        writeln!(out, "  failed: {}", clean(failed)).ok();
+    }
+    let end = match report.outcome {
+        Outcome::Refused => "refused: somebody changed since what would be taken back; nothing was touched\n\
+             see --skip-conflicts and --force"
+            .to_owned(),
+        Outcome::Ok => "nothing to take back".to_owned(),
+        Outcome::Failed => format!(
+            "went back to generation {} only in part; run it again to go on",
+            report.to
+        ),
+        _ if plan => format!("would go back to generation {}", report.to),
+        _ => format!(
+            "back at generation {} (as generation {})",
+            report.to, report.generation
+        ),
+    };
+    writeln!(out, "{end}").ok();
+    out
+}
+
+/// What the host knows of itself.
+pub(super) struct Status {
+    pub(super) generation: u64,
+    pub(super) last: Option<Last>,
+    pub(super) fence: Fence,
+    pub(super) holder: Option<Holder>,
+    pub(super) cut_off: Option<String>,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "generation  {}", self.generation)?;
+        match &self.last {
+            Some(last) => writeln!(f, "last run    {} at {}", last.run, date(last.ended))?,
+            None => writeln!(f, "last run    none")?,
+        }
+        match self.fence.master.as_str() {
+            "" => writeln!(f, "master      none yet")?,
+            master => writeln!(f, "master      {master}, epoch {}", self.fence.epoch)?,
+        }
+        if let Some(holder) = &self.holder {
+            writeln!(f, "going on    {holder}")?;
+        }
+        if let Some(run) = &self.cut_off {
+            writeln!(
+                f,
+                "cut off     run {run}; the next run or rollback resolves it first"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Text from the host without what a terminal would obey.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
