@@ -13,8 +13,8 @@ pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
     let flag = |key: &str| args.get(key).is_some_and(python::truth);
     let options = Options {
         guard: guard(args),
-        onlyif: guards(args, "onlyif", &mut wrong),
-        unless: guards(args, "unless", &mut wrong),
+        onlyif: guards(args, "onlyif"),
+        unless: guards(args, "unless"),
         creates: texts(args.get("creates")),
         check_cmd: texts(args.get("check_cmd")),
         retry: args.get("retry").and_then(|value| retry(value, &mut wrong)),
@@ -75,7 +75,7 @@ fn environment(value: Option<&Json>) -> BTreeMap<String, String> {
     env
 }
 
-fn guards(args: &Args, key: &'static str, wrong: &mut Vec<(&'static str, String)>) -> Vec<Guard> {
+fn guards(args: &Args, key: &'static str) -> Vec<Guard> {
     let entries = match args.get(key) {
         None | Some(Json::Null) => return Vec::new(),
         Some(Json::Array(items)) => items.iter().collect(),
@@ -87,7 +87,11 @@ fn guards(args: &Args, key: &'static str, wrong: &mut Vec<(&'static str, String)
             Json::String(command) => guards.push(Guard::Command(command.clone())),
             Json::Object(map) => match function(map) {
                 Some(guard) => guards.push(guard),
-                None => wrong.push((key, format!("{key}: a function needs `fun`"))),
+                None => {
+                    // Salt logs this and looks no further: the state is not skipped.
+                    guards.push(Guard::Literal(key == "onlyif"));
+                    break;
+                }
             },
             other => guards.push(Guard::Literal(python::truth(other))),
         }
@@ -168,8 +172,17 @@ mod tests {
 
     #[test]
     fn tells_what_is_wrong() {
-        let args = json!({"retry": 3, "onlyif": [{"args": []}]});
+        let args = json!({"retry": 3});
         let (_, wrong) = options(args.as_object().expect("a mapping"));
-        assert_eq!(wrong.len(), 2);
+        assert_eq!(wrong.len(), 1);
+    }
+
+    #[test]
+    fn a_function_without_its_name_skips_nothing() {
+        let args = json!({"onlyif": [{"args": []}, "false"], "unless": [{"args": []}]});
+        let (options, wrong) = options(args.as_object().expect("a mapping"));
+        assert!(wrong.is_empty());
+        assert_eq!(options.onlyif, [Guard::Literal(true)]);
+        assert_eq!(options.unless, [Guard::Literal(false)]);
     }
 }
