@@ -221,6 +221,34 @@ impl Case {
         }
     }
 
+    /// The text of a file that a state of the highstate takes from the tree.
+    fn rendered(&self, name: &str) -> Option<String> {
+        let input = Input {
+            minion: &self.minion,
+            grains: Grains::Complete(Arc::new(self.grains.clone())),
+            answers: Arc::default(),
+            pillar: None,
+            options: Arc::new(self.options.clone()),
+            what: &What::Highstate,
+            exclude: &[],
+        };
+        let tree = Tree {
+            source: self.tree.clone(),
+            layout: self.layout.clone(),
+        };
+        let compile::Compiled::Ready(ready) = compile::compile(&tree, &input) else {
+            return None;
+        };
+        let from_tree = |chunk: &&proto::Chunk| chunk.id.name == name && !chunk.sources.is_empty();
+        let chunk = ready.catalog.chunks.iter().find(from_tree)?;
+        match chunk.sources.values().next()? {
+            proto::Sourced::File { content, .. } => {
+                Some(String::from_utf8_lossy(ready.blobs.get(content)?).into_owned())
+            }
+            other => Some(format!("{other:?}")),
+        }
+    }
+
     /// What is wrong with the answer to one step; empty when nothing is.
     fn check(&self, step: &Json, want: &Json) -> String {
         let mut why = String::new();
@@ -430,6 +458,17 @@ fn seed_tree() {
             grains: about["grains"].as_object().expect("grains").clone(),
             options: Options::default(),
         };
+        for (name, want) in expected["rendered"].as_object().expect("rendered") {
+            let got = case.rendered(name);
+            if got.as_deref() == want.as_str() {
+                held += 1;
+            } else {
+                failed.push(format!(
+                    "{} {name}\n            {got:?}\n            want {want}",
+                    path.display()
+                ));
+            }
+        }
         let mut steps = vec![
             (json!({"do": "top"}), json!({"return": expected["top"]})),
             (json!({"do": "pillar"}), json!({"return": expected["pillar"]})),
