@@ -23,6 +23,8 @@ pub mod cmd;
 pub mod file;
 pub mod git;
 pub mod group;
+pub mod hosts;
+pub mod module;
 pub mod npm;
 pub mod pkg;
 pub mod service;

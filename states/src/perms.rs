@@ -197,7 +197,7 @@ fn named(
 /// # Errors
 /// [`Stop::Ask`] while it is not known.
 pub(crate) fn user_name(host: &Host<'_>, id: u32) -> Result<String, Stop> {
-    lookup(host, "file.uid_to_user", id)
+    lookup(host, "user.getent", "uid", id)
 }
 
 /// The name of a group id, or the number where it has none.
@@ -205,20 +205,26 @@ pub(crate) fn user_name(host: &Host<'_>, id: u32) -> Result<String, Stop> {
 /// # Errors
 /// [`Stop::Ask`] while it is not known.
 pub(crate) fn group_name(host: &Host<'_>, id: u32) -> Result<String, Stop> {
-    lookup(host, "file.gid_to_group", id)
+    lookup(host, "group.getent", "gid", id)
 }
 
-fn lookup(host: &Host<'_>, fun: &str, id: u32) -> Result<String, Stop> {
+/// The name of the entry that has this number.
+fn lookup(host: &Host<'_>, fun: &str, key: &str, id: u32) -> Result<String, Stop> {
     if id == 0 {
         return Ok("root".to_owned());
     }
     let question = Question::Call(proto::question::Call {
         fun: fun.to_owned(),
-        args: vec![id.to_string()],
+        args: Vec::new(),
         kwargs: std::collections::BTreeMap::new(),
     });
-    Ok(match host.ask(question)? {
-        proto::Answer::Json(Json::String(name)) if !name.is_empty() => name.clone(),
-        _ => id.to_string(),
-    })
+    let entries = match host.ask(question)? {
+        proto::Answer::Json(Json::Array(entries)) => entries.as_slice(),
+        _ => &[],
+    };
+    let found = entries
+        .iter()
+        .find(|entry| entry.get(key).and_then(Json::as_u64) == Some(id.into()));
+    let name = found.and_then(|entry| entry.get("name")?.as_str());
+    Ok(name.map_or_else(|| id.to_string(), str::to_owned))
 }

@@ -1,6 +1,6 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
-use crate::{State, archive, cmd, file, git, group, npm, pkg, service, sysctl, test, user};
+use crate::{State, archive, cmd, file, git, group, hosts, module, npm, pkg, service, sysctl, test, user};
 
 /// All state functions.
 pub static STATES: &[&dyn State] = &[
@@ -41,9 +41,13 @@ pub static STATES: &[&dyn State] = &[
     &group::Present,
     &group::Absent,
     &sysctl::Present,
+    &hosts::Present,
+    &hosts::Absent,
     &archive::Extracted,
     &git::Latest,
     &npm::Installed,
+    &module::Run,
+    &module::Wait,
     &test::Nop,
     &test::SucceedWithoutChanges,
     &test::SucceedWithChanges,

@@ -82,11 +82,20 @@ pub(crate) fn find(call: &Call<'_>, host: &Host<'_>, live: Option<(Digest, u64)>
     Err(Trouble::None)
 }
 
-/// Makes sure the bytes are in the host's object store before an act names them.
+/// Makes sure the bytes are in the host's object store before an act names them. In a plan they need not be: the file may
+/// be one that an earlier state of it makes.
+///
+/// # Errors
+/// As [`fetched`].
+pub(crate) fn store(call: &Call<'_>, host: &Host<'_>, found: &Found) -> Result<(), Stop> {
+    if call.test { Ok(()) } else { fetched(host, found) }
+}
+
+/// Makes sure the bytes are in the host's object store.
 ///
 /// # Errors
 /// [`Stop::Ask`] while they are not; [`Stop::Failed`] when they changed under our hands.
-pub(crate) fn store(host: &Host<'_>, found: &Found) -> Result<(), Stop> {
+pub(crate) fn fetched(host: &Host<'_>, found: &Found) -> Result<(), Stop> {
     if !found.local {
         return Ok(());
     }

@@ -98,6 +98,12 @@ impl Lowering<'_> {
                 }
             }
         }
+        if low.state == "host"
+            && let Some(file) = self.oracle.options.text("hosts.file")
+        {
+            // The host itself has no configuration that could say so.
+            args.entry("config").or_insert_with(|| file.into());
+        }
         let mut sourcing = Sourcing {
             oracle: self.oracle,
             blobs: &mut self.blobs,

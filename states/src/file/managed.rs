@@ -301,7 +301,7 @@ pub(super) fn plan_file(call: &Call<'_>, host: &Host<'_>, wish: &Wish) -> Result
     if !plan.acts.is_empty()
         && let Some(found) = wish.bytes.as_ref().and_then(|bytes| bytes.source.as_ref())
     {
-        source::store(host, found)?;
+        source::store(call, host, found)?;
     }
     Ok(plan)
 }

@@ -84,6 +84,9 @@ static SPEC: Spec = Spec {
     undo: Undo::Exact,
 };
 
+/// Brings a commit into a repository and tells by its exit status whether another one leads to it.
+const FETCH_AND_COMPARE: &str = "git -C \"$1\" fetch -q --no-tags --no-write-fetch-head -- \"$2\" \"$3\" || exit 2; git -C \"$1\" merge-base --is-ancestor \"$4\" \"$3\"";
+
 /// The arguments, read.
 struct Wish<'a> {
     url: &'a str,
@@ -110,7 +113,7 @@ impl State for Latest {
 
     fn plan(&self, call: &Call<'_>, host: &Host<'_>) -> Result<Plan, Stop> {
         let args = call.args();
-        let wish = Wish::read(call)?;
+        let mut wish = Wish::read(call)?;
         let ls_remote = wish.git(call, &["ls-remote", "--", wish.url]);
         host.expect([
             Question::Command(ls_remote.clone()),
@@ -154,7 +157,13 @@ impl State for Latest {
             identity: args.texts("identity"),
         };
         match host.read(Address::Checkout(wish.target.clone()))? {
-            Value::Checkout(now) => update(call, host, &wish, &refs, &rev, now, to),
+            Value::Checkout(now) => {
+                // Who owns the work tree works in it.
+                if wish.user.is_empty() {
+                    wish.user.clone_from(&now.user);
+                }
+                update(call, host, &wish, &refs, &rev, now, to)
+            }
             _ => clone(call, host, &wish, &refs, &rev, to),
         }
     }
@@ -306,6 +315,7 @@ fn update(
 ) -> Result<Plan, Stop> {
     let target = &wish.target;
     let short = |commit: &str| commit.chars().take(7).collect::<String>();
+    to.user.clone_from(&wish.user);
     to.branch = wish.branch.clone().or_else(|| now.branch.clone());
     to.depth = 0;
     let revs_match = now.commit.starts_with(&rev.commit);
@@ -333,13 +343,19 @@ fn update(
             short(&now.commit)
         )));
     }
-    let forward = if revs_match {
-        Some(true)
+    // What moves is the branch that is wanted, wherever it stands now; a new one has nothing to lose.
+    let base = if new_branch {
+        local_branch(call, host, wish, &to)?
     } else {
-        is_forward(call, host, wish, &now.commit, &rev.commit)?
+        Some(now.commit.clone())
+    };
+    let forward = match &base {
+        None => Some(true),
+        Some(base) if base.starts_with(&rev.commit) => Some(true),
+        Some(base) => is_forward(call, host, wish, base, &rev.commit)?,
     };
     let discards = now.dirty && wish.reset != Reset::RemoteChanges;
-    if wish.reset == Reset::Never && !new_branch && (forward == Some(false) || now.dirty) {
+    if wish.reset == Reset::Never && (forward == Some(false) || (now.dirty && !new_branch)) {
         return Err(Stop::Failed(not_forward(wish, refs, rev, now)));
     }
     if new_branch && now.dirty && !call.args().flag("force_checkout", false) && wish.reset == Reset::Never {
@@ -410,6 +426,22 @@ fn update(
     Ok(Plan::change(vec![act], changes, sentences(&did)).or_would(sentences(&would), None))
 }
 
+/// Where the wanted branch stands in the work tree; `None` when it has no such branch.
+fn local_branch(
+    call: &Call<'_>,
+    host: &Host<'_>,
+    wish: &Wish<'_>,
+    to: &Checkout,
+) -> Result<Option<String>, Stop> {
+    let Some(branch) = &to.branch else {
+        return Ok(None);
+    };
+    let name = format!("refs/heads/{branch}^{{commit}}");
+    let command = wish.git(call, &["-C", &wish.target, "rev-parse", "--verify", "-q", &name]);
+    let output = host.command(command)?;
+    Ok((output.code == 0).then(|| output.stdout.trim().to_owned()))
+}
+
 /// Whether the work tree's commit leads to the remote's; `None` when the remote's is not there yet.
 fn is_forward(
     call: &Call<'_>,
@@ -423,11 +455,29 @@ fn is_forward(
         &["-C", &wish.target, "merge-base", "--is-ancestor", now, remote],
     );
     // 0: it does, 1: it does not, anything else: that commit is not known here.
-    Ok(match host.command(command)?.code {
-        0 => Some(true),
-        1 => Some(false),
-        _ => None,
-    })
+    match host.command(command)?.code {
+        0 => return Ok(Some(true)),
+        1 => return Ok(Some(false)),
+        _ if call.test || wish.reset != Reset::Never => return Ok(None),
+        _ => {}
+    }
+    // Local commits must not be lost, so the remote's has to be here to be compared with: fetching adds objects only.
+    let words = ["sh", &wish.target, wish.url, remote, now];
+    let fetch = Command {
+        argv: [&["/bin/sh", "-c", FETCH_AND_COMPARE], &words[..]]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+        timeout: Some(1800),
+        ..wish.git(call, &[])
+    };
+    let output = host.command(fetch)?;
+    match output.code {
+        0 => Ok(Some(true)),
+        1 => Ok(Some(false)),
+        _ => Err(Stop::Failed(format!("Fetch failed: {}", output.stderr))),
+    }
 }
 
 /// Salt's words for local commits or changes that are in the way.

@@ -60,7 +60,7 @@ static PARAMS: &[Param] = &[
 ];
 
 /// `nginx` is `nginx.service`.
-fn full_name(name: &str) -> String {
+pub(crate) fn full_name(name: &str) -> String {
     if SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
         name.to_owned()
     } else {
