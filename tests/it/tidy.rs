@@ -100,7 +100,6 @@ fn each_room_depends_on_what_it_may() {
         "salt-rs",
         "tokio",
         "russh",
-        "minijinja",
         "git2",
         "sled",
         "libyaml-safer",
@@ -179,8 +178,6 @@ fn each_library_has_one_room() {
         // Signatures of commits are ssh keys, too, and russh has the types of those.
         ("russh", &["master/src/transport", "master/src/tree/signature.rs"]),
         ("git2", &["master/src/tree"]),
-        ("minijinja", &["master/src/compile"]),
-        ("minijinja_contrib", &["master/src/compile"]),
         ("libyaml_safer", &["master/src/compile"]),
         (
             "clap",

@@ -23,6 +23,7 @@ mod gather;
 mod graph;
 mod high;
 mod inject;
+pub mod jinja;
 pub mod lint;
 mod low;
 mod lower;

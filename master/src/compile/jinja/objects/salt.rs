@@ -1,0 +1,141 @@
+//! `salt`: execution functions as `salt['mod.fun'](…)` and `salt.mod.fun(…)`.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use serde_json::Map;
+
+use super::Object;
+use super::lazy::answer;
+use crate::compile::jinja::World;
+use crate::compile::jinja::args::CallArgs;
+use crate::compile::jinja::error::{Res, fault};
+use crate::compile::jinja::eval::Interp;
+use crate::compile::jinja::values::Value;
+use crate::compile::jinja::values::convert::{from_json, to_json};
+
+/// The object named `salt`.
+pub(crate) struct Salt {
+    pub(crate) world: Arc<dyn World>,
+}
+
+/// `salt.mod`.
+struct Module {
+    world: Arc<dyn World>,
+    name: String,
+}
+
+/// A function.
+struct Function {
+    world: Arc<dyn World>,
+    name: String,
+}
+
+fn function(world: &Arc<dyn World>, name: String) -> Option<Value> {
+    world.has_function(&name).then(|| {
+        Value::object(Function {
+            world: world.clone(),
+            name,
+        })
+    })
+}
+
+impl Object for Salt {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn type_name(&self) -> &str {
+        "salt.utils.templates.AliasedLoader"
+    }
+
+    fn attr(&self, _it: &mut Interp<'_>, name: &str) -> Res<Option<Value>> {
+        Ok((!name.contains('.')).then(|| {
+            Value::object(Module {
+                world: self.world.clone(),
+                name: name.to_owned(),
+            })
+        }))
+    }
+
+    fn item(&self, _it: &mut Interp<'_>, key: &Value) -> Res<Option<Value>> {
+        Ok(key
+            .as_str()
+            .and_then(|name| function(&self.world, name.to_owned())))
+    }
+
+    fn contains(&self, needle: &Value) -> Res<Option<bool>> {
+        Ok(Some(
+            needle.as_str().is_some_and(|name| self.world.has_function(name)),
+        ))
+    }
+}
+
+impl Object for Module {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn type_name(&self) -> &str {
+        "salt.loader.lazy.LoadedMod"
+    }
+
+    fn attr(&self, _it: &mut Interp<'_>, name: &str) -> Res<Option<Value>> {
+        Ok(function(&self.world, format!("{}.{name}", self.name)))
+    }
+
+    fn callable(&self) -> bool {
+        self.name == "get"
+    }
+
+    /// `salt.get('mod.fun')`: `salt` is a mapping of functions.
+    fn call(&self, _it: &mut Interp<'_>, args: CallArgs) -> Res<Value> {
+        if self.name != "get" {
+            return Err(fault::other("'LoadedMod' object is not callable"));
+        }
+        let bound = args.bind("get", ["key", "default"], 1)?;
+        Ok(function(&self.world, bound.text(0)?).unwrap_or_else(|| bound.value(1)))
+    }
+}
+
+impl Object for Function {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn type_name(&self) -> &str {
+        "salt.loader.lazy.LoadedFunc"
+    }
+
+    fn repr(&self) -> Res<String> {
+        Ok(format!("<LoadedFunc name='{}'>", self.name))
+    }
+
+    fn callable(&self) -> bool {
+        true
+    }
+
+    fn call(&self, _it: &mut Interp<'_>, args: CallArgs) -> Res<Value> {
+        call(&self.world, &self.name, &args)
+    }
+}
+
+/// Calls a function of the world. An argument that waits for an answer makes the call wait too.
+pub(crate) fn call(world: &Arc<dyn World>, name: &str, args: &CallArgs) -> Res<Value> {
+    let mut values = args
+        .positional
+        .iter()
+        .chain(args.keywords.iter().map(|(_, value)| value));
+    if values.any(Value::is_pending) {
+        return Ok(Value::pending());
+    }
+    let positional = args.positional.iter().map(to_json).collect::<Res<Vec<_>>>()?;
+    let mut keywords = Map::new();
+    for (key, value) in &args.keywords {
+        keywords.insert(key.to_string(), to_json(value)?);
+    }
+    match world.call(name, &positional, &keywords) {
+        Ok(result) => Ok(from_json(&result)),
+        Err(error) => answer(error, name),
+    }
+}
