@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use harness::{Project, os};
+use serde_json::json;
 
 /// Every file below a directory, by its path from there.
 fn files(dir: &Path, prefix: &str, into: &mut Vec<(String, String)>) {
@@ -60,5 +61,9 @@ fn a_tree_needs_no_settings_and_errors_come_as_one_document() {
         (&"salt/a.sls".into(), &1.into(), &1.into())
     );
     assert_eq!(error["help"], "did you mean `test.nop`?");
+    assert_eq!(
+        (&document["warnings"], &document["unknown"]),
+        (&json!([]), &json!([]))
+    );
     project.salt_rs(&["lint", "nosuch"]).expect(64);
 }

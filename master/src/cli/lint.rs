@@ -8,6 +8,8 @@ use serde_json::Map;
 use super::context::{Context, settings};
 use super::options::Common;
 use super::problem_json;
+use crate::compile::diagnostic::Severity;
+use crate::compile::lint::Lint as Found;
 use crate::failure::{Failure, Kind};
 use crate::report::screen::Screen;
 
@@ -45,24 +47,46 @@ pub(super) fn run(command: &Lint, common: &Common, screen: Screen) -> Result<u8,
             "not looked at for {names}: grains are not known yet (`salt-rs show grains` asks)"
         ));
     }
+    tell(&found, screen);
+    Ok(if found.errors() > 0 {
+        Kind::Tree.exit_code()
+    } else {
+        0
+    })
+}
+
+/// The problems are what was asked for, so they are the output and no failure of the command.
+fn tell(found: &Found, screen: Screen) {
     let errors = found.errors();
-    if errors > 0 {
-        return Err(Failure::of(Kind::Tree, found.problems));
-    }
+    let warnings = found.problems.len() - errors;
     if screen.json {
-        let warnings: Vec<_> = found.problems.iter().map(problem_json).collect();
-        screen.document(&serde_json::json!({ "errors": [], "warnings": warnings }));
-        return Ok(0);
+        let of = |severity| -> Vec<_> {
+            let some = found
+                .problems
+                .iter()
+                .filter(|problem| problem.severity == severity);
+            some.map(problem_json).collect()
+        };
+        let document = serde_json::json!({
+            "errors": of(Severity::Error),
+            "warnings": of(Severity::Warning),
+            "unknown": found.unknown,
+        });
+        screen.document(&document);
+        return;
     }
     for problem in &found.problems {
         screen.out(problem);
     }
+    let count = |number: usize, word: &str| match number {
+        0 => format!("no {word}s"),
+        1 => format!("1 {word}"),
+        more => format!("{more} {word}s"),
+    };
     screen.out(match found.problems.len() {
         0 => "no problems".to_owned(),
-        1 => "no errors, 1 warning".to_owned(),
-        count => format!("no errors, {count} warnings"),
+        _ => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
     });
-    Ok(0)
 }
 
 /// A directory with settings of its own is a project; any other is a tree.
