@@ -72,7 +72,11 @@ impl Live {
                 names.insert(status.key_of(name));
                 leaving.insert(status.key_of(name));
             }
+            names.extend(simulated.configure.iter().map(|name| status.key_of(name)));
         }
+        // What was cut off is finished first.
+        let cut = status.packages.iter().filter(|(_, stanza)| stanza.interrupted());
+        names.extend(cut.map(|(name, _)| name.clone()));
         let installed: Vec<(String, Package)> = leaving
             .iter()
             .filter_map(|name| match status.value(name) {

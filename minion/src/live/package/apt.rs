@@ -44,6 +44,8 @@ pub(super) struct Simulation {
     pub(super) install: Vec<String>,
     /// The same of each that would be removed or purged.
     pub(super) remove: Vec<String>,
+    /// The same of each that would be configured, be it unpacked already or by this.
+    pub(super) configure: Vec<String>,
 }
 
 impl Live {
@@ -200,19 +202,27 @@ fn lock_holder(output: &Output) -> Option<String> {
     if output.code == 0 {
         return None;
     }
-    output
+    let refusals = [
+        "Could not get lock",
+        "was locked by another process",
+        "is locked by another process",
+        "Unable to lock",
+        "Unable to acquire the dpkg",
+    ];
+    let refusal = output
         .stderr
         .lines()
-        .find(|line| {
-            line.contains("Could not get lock")
-                || line.contains("was locked by another process")
-                || line.contains("Unable to lock")
-                || line.contains("is locked by another process")
-        })
-        .map(|line| match line.split_once("held by process ") {
-            Some((_, who)) => format!("process {}", who.trim_end_matches('.')),
-            None => line.to_owned(),
-        })
+        .find(|line| refusals.iter().any(|text| line.contains(text)))?;
+    // Who it is may have been said on either stream, and earlier, while it waited.
+    let holder = [refusal]
+        .into_iter()
+        .chain(output.stdout.lines().rev())
+        .chain(output.stderr.lines())
+        .find_map(|line| {
+            line.split_once("held by process ")
+                .map(|(_, who)| who.trim_end_matches('.'))
+        });
+    Some(holder.map_or_else(|| refusal.to_owned(), |who| format!("process {who}")))
 }
 
 /// Reads `apt-cache policy`.
@@ -254,6 +264,7 @@ fn simulation(text: &str) -> Simulation {
         match (words.next(), words.next()) {
             (Some("Inst"), Some(name)) => found.install.push(name.to_owned()),
             (Some("Remv" | "Purg"), Some(name)) => found.remove.push(name.to_owned()),
+            (Some("Conf"), Some(name)) => found.configure.push(name.to_owned()),
             _ => {}
         }
     }
@@ -285,6 +296,7 @@ mod tests {
         let found = simulation(text);
         assert_eq!(found.install, ["nginx-common", "libc6:i386"]);
         assert_eq!(found.remove, ["apache2", "old"]);
+        assert_eq!(found.configure, ["nginx-common"]);
         let output = Output {
             code: 100,
             stderr: "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 4711 (unattended-upgr)\nE: more".to_owned(),
