@@ -30,6 +30,11 @@ pub trait System {
     /// The problem, and what had changed all the same.
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>>;
 
+    /// Removes what interrupted acts left beside their targets; called once, when a run that was cut off is recovered.
+    fn sweep(&mut self, acts: &[Act]) {
+        let _ = acts;
+    }
+
     /// Drops what was remembered between questions; called after every act.
     fn forget(&mut self);
 }

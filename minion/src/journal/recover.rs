@@ -48,6 +48,7 @@ pub fn recover<S: System>(journal: &Journal, system: &mut S) -> Result<Option<Re
     let mut notes = Vec::new();
     let mut all = run.entries;
     if let Some((act_num, acts, before)) = pending(&all) {
+        system.sweep(&acts);
         let (how, changes, failed) = resolve(system, &acts, &before)?;
         notes.push(note(&acts, how));
         notes.extend(failed);

@@ -319,6 +319,19 @@ impl System for Live {
         Ok(all)
     }
 
+    fn sweep(&mut self, acts: &[Act]) {
+        for act in acts {
+            if let Act::Assign {
+                at: Address::Path(path),
+                ..
+            } = act
+            {
+                self.sweep_path(path);
+            }
+        }
+        self.clear_stage();
+    }
+
     fn forget(&mut self) {
         self.grains.clear();
         self.units.clear();

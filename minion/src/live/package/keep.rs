@@ -129,7 +129,7 @@ impl Live {
 
     /// Removes the staged files.
     #[expect(clippy::disallowed_methods, reason = "apt's cache; nothing here is a user's")]
-    pub(super) fn clear_stage(&self) {
+    pub(crate) fn clear_stage(&self) {
         // What stays is replaced by the next use.
         fs::remove_dir_all(self.real(STAGE)).ok();
     }

@@ -42,6 +42,14 @@ impl Live {
         }
     }
 
+    /// Removes what a write that was cut off left beside its target.
+    pub(crate) fn sweep_path(&mut self, path: &str) {
+        if let Ok(Some(place)) = walk::find(&self.root, path, Walk::Write) {
+            // What cannot be removed now is removed by the next write there.
+            write::sweep(place.dir.as_fd(), &place.name).ok();
+        }
+    }
+
     fn put(
         &mut self,
         place: &Place,

@@ -376,3 +376,22 @@ fn relative_paths_and_missing_ways_are_told() {
     assert_eq!(host.live.list_path("/none"), Ok(None));
     assert!(matches!(host.live.read(&at("/")), Ok(Value::Dir { .. })));
 }
+
+#[test]
+fn leftovers_of_a_cut_are_swept_and_never_in_the_way() {
+    let mut host = testing::host();
+    let staged = format!("/etc/.salt-rs-{}", Digest::of("x").short());
+    for kind in ["file", "dir"] {
+        match kind {
+            "file" => host.write(&staged, "half"),
+            _ => host.dir(&staged),
+        }
+        let to = file(&mut host, kind, 0o644);
+        let change = act(&mut host, "/etc/x", to);
+        host.live.sweep(std::slice::from_ref(&change));
+        assert!(!host.path(&staged).exists(), "{kind}");
+        host.write(&staged, "half again");
+        done(&mut host, change);
+        assert!(!host.path(&staged).exists(), "{kind}");
+    }
+}
