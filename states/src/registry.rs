@@ -55,6 +55,7 @@ pub static STATES: &[&dyn State] = &[
     &test::FailWithChanges,
     &test::ShowNotification,
     &test::ConfigurableTestState,
+    &test::CheckPillar,
 ];
 
 /// The state function `state.fun`.

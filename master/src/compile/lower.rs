@@ -214,7 +214,33 @@ fn fill(sourcing: &Sourcing<'_>, low: &Low, args: &mut Args) -> Result<(), Strin
         let rendered = sourcing.contents(low, contents)?;
         args.insert("contents".to_owned(), rendered.into());
     }
+    if (low.state.as_str(), low.fun.as_str()) == ("test", "check_pillar") {
+        let found = pillar_types(pillar, args);
+        args.insert("found".to_owned(), found.into());
+    }
     Ok(())
+}
+
+/// The Python type of every pillar value that `test.check_pillar` asks about; null where there is none.
+fn pillar_types(pillar: &Json, args: &Args) -> Args {
+    let keys = args.values().flat_map(|value| match value {
+        Json::String(key) => vec![key.clone()],
+        Json::Array(keys) => keys.iter().map(python::text).collect(),
+        _ => Vec::new(),
+    });
+    let kind = |key: &str| match data::traverse(pillar, key, ":") {
+        None | Some(Json::Null) => Json::Null,
+        Some(Json::Bool(_)) => "bool".into(),
+        Some(Json::Number(number)) => if number.is_f64() { "float" } else { "int" }.into(),
+        Some(Json::String(_)) => "str".into(),
+        Some(Json::Array(_)) => "list".into(),
+        Some(Json::Object(_)) => "dict".into(),
+    };
+    keys.map(|key| {
+        let kind = kind(&key);
+        (key, kind)
+    })
+    .collect()
 }
 
 /// Requisites of kind listen, and references that name nothing, by chunk.

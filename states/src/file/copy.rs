@@ -2,8 +2,8 @@
 
 use proto::{Act, Address, Answer, Args, Meta, Question, Value};
 
-use super::managed::with_x;
 use super::place::{self, Above};
+use super::put::with_x;
 use crate::perms::{self, Named, Perms, masked, octal};
 use crate::plan::one;
 use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo, Verdict, paths};

@@ -6,8 +6,8 @@ use proto::chunk::{SourcedEntry, SourcedKind};
 use proto::{Act, Address, Args, Digest, Meta, Question, Sourced, Value};
 
 use super::clean;
-use super::managed::{self, Bytes, Wish};
 use super::place::{self, Above};
+use super::put::{self, Bytes, Wish};
 use crate::perms::{Perms, masked};
 use crate::plan::one;
 use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo, Verdict, paths, regex};
@@ -369,7 +369,7 @@ fn files(
                 if matches!(there, Value::Dir { .. }) && replace && args.flag("clean", false) {
                     Ok(in_place_of(there, &wish, *content, *size))
                 } else {
-                    managed::plan_file(call, host, &wish)
+                    put::plan_file(call, host, &wish)
                 }
             }
         };

@@ -3,8 +3,8 @@
 use proto::{Args, Question};
 use serde_json::Value as Json;
 
-use super::managed::{self, Bytes, Wish};
 use super::place;
+use super::put::{self, Bytes, Wish};
 use crate::perms::Perms;
 use crate::yaml::{self, Style};
 use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo};
@@ -111,7 +111,7 @@ impl State for Serialize {
             follow: true,
             above: None,
         };
-        let mut plan = managed::plan_file(call, host, &wish)?;
+        let mut plan = put::plan_file(call, host, &wish)?;
         if plan.would_comment.is_some() {
             plan.would_comment = Some(format!("Dataset will be serialized and stored into {given}"));
         }

@@ -2,5 +2,6 @@
 
 mod latest;
 mod remote;
+mod update;
 
 pub use latest::Latest;

@@ -1,5 +1,6 @@
 //! Salt's `test` state module: states that touch nothing.
 
+mod check_pillar;
 mod configurable;
 mod fail;
 mod nop;
@@ -11,6 +12,7 @@ use proto::Args;
 use crate::plan::one;
 use crate::{ArgsExt, Call, Plan, Verdict};
 
+pub use check_pillar::CheckPillar;
 pub use configurable::ConfigurableTestState;
 pub use fail::{FailWithChanges, FailWithoutChanges};
 pub use nop::Nop;

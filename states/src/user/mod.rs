@@ -1,6 +1,8 @@
 //! Salt's `user` state module.
 
 mod absent;
+mod facts;
+mod named;
 mod present;
 mod shadow;
 

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use proto::{Account, Act, Address, Args, Meta, Question, Value};
 use serde_json::Value as Json;
 
+use super::facts::{GECOS, facts, gecos, parts};
+use super::named::{Groups, gid, groups, uid};
 use super::shadow;
 use crate::args::python;
 use crate::file::place::{self, Above};
@@ -117,16 +119,6 @@ static SPEC: Spec = Spec {
     undo: Undo::Exact,
 };
 
-/// The parts of the comment field.
-const GECOS: &[&str] = &["fullname", "roomnumber", "workphone", "homephone", "other"];
-
-/// Groups a state names: those that are there and those that are not.
-struct Groups {
-    /// `None` leaves the user's groups as they are.
-    wanted: Option<BTreeSet<String>>,
-    missing: Vec<String>,
-}
-
 impl State for Present {
     fn spec(&self) -> &'static Spec {
         &SPEC
@@ -190,78 +182,6 @@ impl State for Present {
         }
         report
     }
-}
-
-/// The named groups, all asked for in one go.
-fn groups(call: &Call<'_>, host: &Host<'_>) -> Result<Groups, Stop> {
-    let args = call.args();
-    let (must, may) = (args.texts("groups"), args.texts("optional_groups"));
-    host.expect(
-        must.iter()
-            .chain(&may)
-            .map(|name| Question::Read(Address::Group(name.clone()))),
-    );
-    let mut wanted = BTreeSet::new();
-    let mut missing = Vec::new();
-    for name in &must {
-        match host.group(name)? {
-            Some(_) => _ = wanted.insert(name.clone()),
-            None => missing.push(name.clone()),
-        }
-    }
-    if !missing.is_empty() && !call.test {
-        return Err(Stop::Failed(format!(
-            "The following group(s) are not present: {}",
-            missing.join(",")
-        )));
-    }
-    for name in &may {
-        if host.group(name)?.is_some() {
-            wanted.insert(name.clone());
-        }
-    }
-    // `groups: []` takes the user out of all; without any of the two the groups are left.
-    let given = args.any("groups").is_some() || !may.is_empty();
-    Ok(Groups {
-        wanted: given.then_some(wanted),
-        missing,
-    })
-}
-
-/// The primary group asked for, as number.
-fn gid(call: &Call<'_>, host: &Host<'_>) -> Result<Option<u32>, Stop> {
-    let args = call.args();
-    let same_name = args.flag("usergroup", false) || args.flag("gid_from_name", false);
-    if same_name && let Some(gid) = perms::gid(host, call.name())? {
-        return Ok(Some(gid));
-    }
-    let Some(group) = args.text("gid").filter(|group| !group.is_empty()) else {
-        return Ok(None);
-    };
-    match perms::gid(host, &group)? {
-        Some(gid) => Ok(Some(gid)),
-        None if call.test => Ok(None),
-        None => Err(Stop::Failed(format!("group '{group}' does not exist"))),
-    }
-}
-
-fn uid(args: &Args) -> Result<Option<u32>, Stop> {
-    args.number("uid")?
-        .map(|uid| u32::try_from(uid).map_err(|_| Stop::Failed(format!("uid {uid} is out of range"))))
-        .transpose()
-}
-
-/// The comment field with the given parts replaced.
-fn gecos(args: &Args, now: &str) -> String {
-    let mut parts: Vec<String> = now.splitn(GECOS.len(), ',').map(str::to_owned).collect();
-    parts.resize(GECOS.len(), String::new());
-    for (part, key) in parts.iter_mut().zip(GECOS) {
-        if let Some(text) = args.text(key) {
-            *part = text;
-        }
-    }
-    let text = parts.join(",");
-    text.trim_end_matches(',').to_owned()
 }
 
 /// A new user.
@@ -507,35 +427,9 @@ fn make_home(host: &Host<'_>, account: &Account) -> Result<Vec<Act>, Stop> {
     Ok(acts)
 }
 
-fn parts(gecos: &str) -> Vec<String> {
-    let mut parts: Vec<String> = gecos.splitn(GECOS.len(), ',').map(str::to_owned).collect();
-    parts.resize(GECOS.len(), String::new());
-    parts
-}
-
 fn refused(key: &str, now: Option<u32>, to: &str) -> String {
     let now = now.map_or_else(|| "None".to_owned(), |id| id.to_string());
     format!(
         "- Changing {key} ({now} -> {to}) not permitted, set allow_{key}_change to True to force this change. Note that this will not change file ownership."
     )
-}
-
-/// A user as Salt's `user.info` tells it.
-fn facts(call: &Call<'_>, account: &Account) -> Args {
-    let mut groups: BTreeSet<String> = account.groups.iter().cloned().collect();
-    // The primary group stands among them, by its name: the one given, or the user's own.
-    let primary = call.args().text("gid").filter(|gid| gid.parse::<u32>().is_err());
-    groups.insert(primary.unwrap_or_else(|| call.name().to_owned()));
-    let mut facts = Args::new();
-    facts.insert("name".to_owned(), call.name().into());
-    facts.insert("uid".to_owned(), account.uid.into());
-    facts.insert("gid".to_owned(), account.gid.into());
-    facts.insert("groups".to_owned(), groups.into_iter().collect::<Vec<_>>().into());
-    facts.insert("home".to_owned(), account.home.clone().into());
-    facts.insert("passwd".to_owned(), "x".into());
-    facts.insert("shell".to_owned(), account.shell.clone().into());
-    for (key, part) in GECOS.iter().zip(parts(&account.fullname)) {
-        facts.insert((*key).to_owned(), part.into());
-    }
-    facts
 }
