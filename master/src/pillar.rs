@@ -232,8 +232,9 @@ impl Compiling {
                     self.renderer.oracle.files.names(env).iter().map(String::as_str),
                 );
                 let help = near.map(|near| format!("did you mean `{near}`?"));
-                self.problems
-                    .push(Diagnostic::error(message.clone()).with_help_if(help));
+                let at = self.renderer.named.get(name).copied().unwrap_or_default();
+                let problem = self.renderer.sources.error(at, message.clone());
+                self.problems.push(problem.with_help_if(help));
                 self.errors.push(message);
             }
             return None;

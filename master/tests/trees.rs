@@ -1,14 +1,16 @@
 //! Small trees and what the compiler makes of them: every file below `tests/trees` is one.
 //!
 //! `files` is the tree, `low` the expected chunks in order (`id state.fun` and, where it is not the id, the name),
-//! `problems` the expected refusal (`file:line:column message` by their beginning), `chunk` parts of the catalog by
-//! place, `ask` the questions of a first pass, `answers` what the host says in the second.
+//! `problems` the expected refusal (`file:line:column message` by their beginning), `shown` arguments of the first
+//! chunk, `chunk` parts of the catalog by place, `ask` the questions of a first pass, `answers` (grains) and `calls` what the host says
+//! in the second.
 
 #![expect(
     clippy::expect_used,
     reason = "a test stops where its files are not as expected"
 )]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use master::compile::diagnostic::Diagnostic;
 use master::compile::yaml;
 use master::compile::{self, Compiled, Grains, Input, Layout, Options, Ready, Roots, Tree, What};
 use master::tree::{Memory, Source};
+use proto::question::Call;
 use proto::{Answer, Answers, Question};
 use serde_json::{Map, Value as Json, json};
 
@@ -56,9 +59,27 @@ impl Given {
         };
         let grains = Arc::new(map("grains"));
         let asks = case.get("ask").is_some() || case.get("answers").is_some();
+        let grain = |(key, value)| (Question::Grain(key), Answer::Json(value));
+        let call = |(fun, value): (String, Json)| {
+            let args = value[0]
+                .as_array()
+                .expect("arguments")
+                .iter()
+                .map(Json::to_string)
+                .collect();
+            (
+                Question::Call(Call {
+                    fun,
+                    args,
+                    kwargs: BTreeMap::new(),
+                }),
+                Answer::Json(value[1].clone()),
+            )
+        };
         let answers = map("answers")
             .into_iter()
-            .map(|(key, value)| (Question::Grain(key), Answer::Json(value)));
+            .map(grain)
+            .chain(map("calls").into_iter().map(call));
         let names = |value: &Json| value.as_array().expect("names").iter().map(text).collect();
         Self {
             tree: Tree { source, layout },
@@ -150,6 +171,13 @@ fn check(name: &str, case: &Json) {
     if let Some(want) = case.get("top") {
         let made = compile::top(&given.tree, &given.input(given.answers.clone())).expect("an answer");
         assert_eq!(&json!(made.value), want, "{name}: top");
+    }
+    if let Some(want) = case.get("shown") {
+        let made = compile::low(&given.tree, &given.input(given.answers.clone())).expect("chunks");
+        let got = &made.value.to_json()[0];
+        for (key, want) in want.as_object().expect("arguments") {
+            assert_eq!(&got[key], want, "{name}: {key}");
+        }
     }
     let got = compile::compile(&given.tree, &given.input(given.answers.clone()));
     match (got, case.get("problems")) {

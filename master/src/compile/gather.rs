@@ -35,6 +35,8 @@ pub(crate) trait Sls {
     fn page(&mut self, env: &str, sls: &str) -> Result<Option<Page>, Vec<Diagnostic>>;
     /// The texts read so far.
     fn sources(&self) -> &Sources;
+    /// Where a top file names an sls; nowhere if none does.
+    fn named(&self, sls: &str) -> Place;
 }
 
 /// Order numbers given to declarations without one.
@@ -88,7 +90,8 @@ impl<'a> Gather<'a> {
         let near = nearest(sls, self.reader.names(env).iter().map(String::as_str));
         let help = near.map(|near| format!("did you mean `{near}`?"));
         let message = format!("No matching sls found for '{sls}' in env '{env}'");
-        self.problems.push(Diagnostic::error(message).with_help_if(help));
+        let problem = self.reader.sources().error(self.reader.named(sls), message);
+        self.problems.push(problem.with_help_if(help));
     }
 
     fn expand(&self, env: &str, wanted: &str) -> Vec<String> {

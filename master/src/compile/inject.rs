@@ -1,14 +1,14 @@
 //! Text of a host must stay text (requirement C1): what a host answered may fill a scalar of an sls, it may not
 //! change the structure.
 //!
-//! Texts that could do so are remembered when an answer is read. After the sls is parsed, every place of such a text
-//! in the rendered text has to be inside a scalar; a place that is not was taken for structure. What the author wrote
+//! Texts that could do so are remembered when an answer is read. Every place of such a text in a rendered sls has to
+//! be inside one scalar, or a comment; a place that is not was taken for structure. What the author wrote
 //! himself does not count. Text that a template changed before printing it is not recognised.
 
 use proto::Answer;
 use serde_json::Value as Json;
 
-use super::yaml::{Node, Value};
+use super::yaml::{self, Mark};
 
 /// Shortest text that is looked for; shorter ones cannot declare anything.
 const SHORTEST: usize = 3;
@@ -57,42 +57,51 @@ fn is_plain(text: &str) -> bool {
         && !text.ends_with(':')
 }
 
-/// The first line (from 1) on which a text of the host became structure, and the text.
-pub(crate) fn found<'t>(
-    texts: &'t [String],
-    rendered: &str,
-    written: &str,
-    node: &Node,
-) -> Option<(u32, &'t str)> {
-    texts.iter().find_map(|text| {
-        let places = rendered.matches(text.as_str()).count();
-        let own = written.matches(text.as_str()).count();
-        if places <= own || places - own <= inside(node, text) {
-            return None;
+/// The first line (from 1) on which a text of the host became structure, and the text. `written` is the template.
+pub(crate) fn found<'t>(texts: &'t [String], rendered: &str, written: &str) -> Option<(u32, &'t str)> {
+    let mut spans: Option<Vec<(Mark, Mark)>> = None;
+    for text in texts {
+        let mut places = rendered.match_indices(text.as_str()).peekable();
+        if places.peek().is_none() {
+            continue;
         }
-        let before = rendered.find(text.as_str())?;
-        let line = rendered[..before].matches('\n').count() + 1;
-        Some((u32::try_from(line).unwrap_or(u32::MAX), text.as_str()))
-    })
+        let spans = spans.get_or_insert_with(|| yaml::scalar_spans(rendered));
+        let outside: Vec<u32> = places
+            .filter_map(|(at, _)| outside(rendered, at, text, spans))
+            .collect();
+        if outside.len() > written.matches(text.as_str()).count() {
+            return outside.last().map(|line| (*line, text.as_str()));
+        }
+    }
+    None
 }
 
-/// How often a text stands inside scalars.
-fn inside(node: &Node, text: &str) -> usize {
-    match &node.value {
-        Value::Text(scalar) => scalar.matches(text).count(),
-        Value::List(items) => items.iter().map(|item| inside(item, text)).sum(),
-        Value::Map(entries) => entries
-            .iter()
-            .map(|(key, value)| inside(key, text) + inside(value, text))
-            .sum(),
-        _ => 0,
+/// The line of a place that no scalar and no comment holds.
+fn outside(rendered: &str, at: usize, text: &str, spans: &[(Mark, Mark)]) -> Option<u32> {
+    let start = position(&rendered[..at]);
+    let end = position(&rendered[..at + text.len()]);
+    let before = spans.partition_point(|(from, _)| *from <= start);
+    if before > 0 && spans[before - 1].1 >= end {
+        return None;
+    }
+    let line = rendered[..at].rsplit('\n').next().unwrap_or_default();
+    let comment = line.trim_start().starts_with('#') || line.contains(" #");
+    (!comment || text.contains('\n')).then_some(start.line)
+}
+
+fn position(before: &str) -> Mark {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX - 1) + 1;
+    let line = before.matches('\n').count();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+    Mark {
+        line: number(line),
+        column: number(column),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compile::yaml;
 
     #[test]
     fn ordinary_values_are_plain() {
@@ -119,19 +128,19 @@ mod tests {
     fn structure_from_a_host_is_found() {
         let evil = "x\n  cmd.run:\n    - name: reboot".to_owned();
         let texts = [evil.clone(), "a: b".to_owned()];
-        let check = |rendered: &str, written: &str| {
-            let node = yaml::load(rendered).expect("valid");
-            found(&texts, rendered, written, &node).map(|(line, _)| line)
-        };
-        let raw = format!("motd:\n  test.nop\nid_{evil}\n");
+        let check = |rendered: &str, written: &str| found(&texts, rendered, written).map(|(line, _)| line);
+        assert_eq!(check(&format!("id_{evil}\n"), "id_{{ v }}\n"), Some(1));
+        assert_eq!(check("x: 1 # a: b\n", "x: 1 # {{ v }}\n"), None);
         assert_eq!(
-            check(&raw.replace("id_x\n", "id_x:\n"), "motd:\n"),
-            None,
-            "another text"
+            check(
+                "k: \"a: b\"\nl: {a: b}\n",
+                "k: {{ v | yaml_encode }}\nl: {{{ v }}}\n"
+            ),
+            Some(2)
         );
         assert_eq!(check("k:\n  a: b\n", "k:\n  {{ v }}\n"), Some(2));
         assert_eq!(check("k: 'a: b'\n", "k: '{{ v }}'\n"), None);
         assert_eq!(check("a: b\n", "a: b\n"), None);
-        assert_eq!(check("k:\n  a: b\na: b\n", "k:\n  {{ v }}\na: b\n"), Some(2));
+        assert_eq!(check("a: b\nk:\n  a: b\n", "a: b\nk:\n  {{ v }}\n"), Some(3));
     }
 }

@@ -25,6 +25,7 @@ mod high;
 mod inject;
 pub mod jinja;
 pub mod lint;
+pub mod jinja;
 mod low;
 mod lower;
 mod matching;
@@ -260,29 +261,6 @@ pub fn compile(tree: &Tree, input: &Input<'_>) -> Compiled {
         Err(Stop::Ask(questions)) => Compiled::Ask(questions),
         Err(Stop::Broken(problems)) => Compiled::Broken(problems),
     }
-}
-
-/// Everything that is wrong with what a host is to be, without stopping at what would only fail when it runs: a state
-/// function there is none of is an error here.
-///
-/// # Errors
-/// The host has to be asked first.
-pub fn lint(tree: &Tree, input: &Input<'_>) -> Result<Vec<Diagnostic>, BTreeSet<Question>> {
-    match compile(tree, input) {
-        Compiled::Ask(questions) => Err(questions),
-        Compiled::Broken(problems) => Ok(strict(problems)),
-        Compiled::Ready(ready) => Ok(strict(ready.warnings)),
-    }
-}
-
-fn strict(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    for problem in problems
-        .iter_mut()
-        .filter(|problem| problem.message.contains(lower::NOT_FOUND))
-    {
-        problem.severity = diagnostic::Severity::Error;
-    }
-    problems
 }
 
 /// Runs a pass over the state tree with the compiled pillar.

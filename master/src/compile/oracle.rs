@@ -18,7 +18,6 @@ use super::files::Files;
 use super::functions;
 use super::inject;
 use super::options::Options;
-use super::yaml::Node;
 
 /// Deepest nesting of functions that call functions.
 const CALLS: u32 = 16;
@@ -99,9 +98,9 @@ impl Oracle {
     }
 
     /// The text of a host that became structure of a document, and its line.
-    pub(crate) fn injected(&self, rendered: &str, written: &str, node: &Node) -> Option<(u32, String)> {
+    pub(crate) fn injected(&self, rendered: &str, written: &str) -> Option<(u32, String)> {
         let texts = locked(&self.risky);
-        inject::found(&texts, rendered, written, node).map(|(line, text)| (line, text.to_owned()))
+        inject::found(&texts, rendered, written).map(|(line, text)| (line, text.to_owned()))
     }
 
     /// The pillar as a mapping, which it always is.
@@ -242,18 +241,5 @@ impl Oracle {
     /// The configuration as `config.get` sees it.
     pub(crate) fn options_json(&self) -> Json {
         Json::Object(self.opts.clone())
-    }
-
-    /// A value as text, for `slsutil.serialize`.
-    pub(crate) fn serialize(
-        &self,
-        kind: &str,
-        value: &Json,
-        _: &Map<String, Json>,
-    ) -> Result<String, String> {
-        match kind {
-            "json" | "yaml" => Ok(value.to_string()),
-            _ => Err(format!("serializer {kind} is not known")),
-        }
     }
 }

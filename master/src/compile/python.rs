@@ -32,6 +32,35 @@ pub(crate) fn repr(value: &Json) -> String {
     }
 }
 
+/// The value as Python's `json.dumps` writes it, characters outside ASCII as they are.
+pub(crate) fn json(value: &Json, sorted: bool) -> String {
+    match value {
+        Json::Array(items) => {
+            format!(
+                "[{}]",
+                items
+                    .iter()
+                    .map(|item| json(item, sorted))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
+        }
+        Json::Object(map) => {
+            let mut entries: Vec<(&String, &Json)> = map.iter().collect();
+            if sorted {
+                entries.sort_by_key(|(key, _)| *key);
+            }
+            let entries: Vec<String> = entries
+                .into_iter()
+                .map(|(key, value)| format!("{}: {}", Json::String(key.clone()), json(value, sorted)))
+                .collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Json::Number(number) => number_text(number),
+        other => other.to_string(),
+    }
+}
+
 /// Python's name of a value's type.
 pub(crate) fn type_name(value: &Json) -> &'static str {
     match value {

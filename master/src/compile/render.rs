@@ -3,6 +3,7 @@
 //! Templates are rendered by `jinja`; this file chooses the stages, sets the variables every sls has, and keeps the
 //! line map so that problems of the document are shown in the user's own file.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -21,6 +22,8 @@ pub(crate) struct Renderer {
     pub(crate) sources: Sources,
     /// Things worth knowing that are no errors.
     pub(crate) warnings: Vec<Diagnostic>,
+    /// Where top files name an sls.
+    pub(crate) named: HashMap<String, Place>,
 }
 
 /// Which file, and as what.
@@ -65,6 +68,8 @@ enum Stage {
     Json,
     /// Leaves the text as it is.
     Same,
+    /// Lets values through that are not encrypted.
+    Gpg,
 }
 
 impl Sls for Renderer {
@@ -100,6 +105,10 @@ impl Sls for Renderer {
     fn sources(&self) -> &Sources {
         &self.sources
     }
+
+    fn named(&self, sls: &str) -> Place {
+        self.named.get(sls).copied().unwrap_or_default()
+    }
 }
 
 impl Renderer {
@@ -108,6 +117,7 @@ impl Renderer {
             oracle,
             sources: Sources::default(),
             warnings: Vec::new(),
+            named: HashMap::new(),
         }
     }
 
@@ -159,28 +169,10 @@ impl Renderer {
                     lines = Some(rendered.lines);
                 }
                 Stage::Same => {}
+                Stage::Gpg => self.gpg(node.as_ref().map(|(node, source)| (node, *source)), failed)?,
                 Stage::Yaml => {
                     let source = self.sources.add(subject.full, text.clone(), lines.take());
-                    let parsed = yaml::load(&current).map_err(|error| {
-                        let place = Place {
-                            source,
-                            mark: error.at,
-                        };
-                        Box::new(self.sources.error(place, format!("{failed}: {}", error.message)))
-                    })?;
-                    if let Some((line, text)) = self.oracle.injected(&current, &text, &parsed) {
-                        let place = Place {
-                            source,
-                            mark: Mark { line, column: 1 },
-                        };
-                        let shown: String = text.chars().take(60).collect();
-                        let message = format!(
-                            "{failed}: the host's text {} changes the structure",
-                            python::quoted(&shown)
-                        );
-                        let help = "print it with `| yaml_encode`, so that it stays text";
-                        return Err(Box::new(self.sources.error(place, message).with_help(help)));
-                    }
+                    let parsed = self.yaml(&current, &text, source, failed)?;
                     node = Some((parsed, source));
                 }
                 Stage::Json => {
@@ -211,6 +203,52 @@ impl Renderer {
         }))
     }
 
+    /// Encrypted values are refused: handing them on as they are would put the cipher text on hosts.
+    fn gpg(&self, document: Option<(&Node, u32)>, failed: &str) -> Result<(), Box<Diagnostic>> {
+        fn encrypted(node: &Node) -> Option<Mark> {
+            match &node.value {
+                Value::Text(text) if text.contains("-----BEGIN PGP MESSAGE-----") => Some(node.at),
+                Value::List(items) => items.iter().find_map(encrypted),
+                Value::Map(entries) => entries.iter().find_map(|(_, value)| encrypted(value)),
+                _ => None,
+            }
+        }
+        match document.and_then(|(node, source)| Some((encrypted(node)?, source))) {
+            None => Ok(()),
+            Some((mark, source)) => {
+                let message = format!("{failed}: values encrypted with GPG are not supported");
+                Err(Box::new(self.sources.error(Place { source, mark }, message)))
+            }
+        }
+    }
+
+    /// Parses the text a template made.
+    fn yaml(&self, made: &str, written: &str, source: u32, failed: &str) -> Result<Node, Box<Diagnostic>> {
+        let parsed = yaml::load(made);
+        let injected = self.oracle.injected(made, written);
+        let until = parsed.as_ref().err().map_or(u32::MAX, |error| error.at.line);
+        if let Some((line, text)) = injected.filter(|(line, _)| *line <= until) {
+            let place = Place {
+                source,
+                mark: Mark { line, column: 1 },
+            };
+            let shown: String = text.chars().take(60).collect();
+            let message = format!(
+                "{failed}: the host's text {} changes the structure",
+                python::quoted(&shown)
+            );
+            let help = "print it with `| yaml_encode`, so that it stays text";
+            return Err(Box::new(self.sources.error(place, message).with_help(help)));
+        }
+        parsed.map_err(|error| {
+            let place = Place {
+                source,
+                mark: error.at,
+            };
+            Box::new(self.sources.error(place, format!("{failed}: {}", error.message)))
+        })
+    }
+
     /// The stages a file asks for; `None` when it names a renderer there is none of, which makes it empty.
     fn stages(&mut self, text: &str, subject: &Subject<'_>) -> Result<Option<Vec<Stage>>, Box<Diagnostic>> {
         let first = text.lines().next().unwrap_or_default();
@@ -223,7 +261,8 @@ impl Renderer {
                 "jinja" => Stage::Jinja,
                 "yaml" | "yamlex" => Stage::Yaml,
                 "json" | "json5" => Stage::Json,
-                "gpg" | "text" => Stage::Same,
+                "gpg" => Stage::Gpg,
+                "text" => Stage::Same,
                 one if UNSUPPORTED.contains(&one) => {
                     let message = format!("{}: the renderer `{one}` is not supported", subject.failed);
                     let problem = Diagnostic::error(message)

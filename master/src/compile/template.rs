@@ -1,8 +1,11 @@
-//! Templates: the narrow way from the compiler to the Jinja engine.
+//! Templates: the narrow way from the compiler to the Jinja engine, and the host as templates see it.
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
 use super::diagnostic::Diagnostic;
+use super::jinja::{self, CallError, JinjaEnv, LineMap, World};
 use super::oracle::Oracle;
 use super::place::Lines;
 
@@ -29,54 +32,228 @@ pub(crate) struct Rendered {
 pub(crate) struct Failed {
     /// Salt's sentence without the place.
     pub(crate) message: String,
+    /// Path in the tree.
     pub(crate) file: String,
     pub(crate) line: u32,
     pub(crate) column: u32,
-    pub(crate) excerpt: Option<String>,
+    /// The text of that file.
+    pub(crate) source: Option<Arc<str>>,
     /// Salt's whole text, as states show it.
     pub(crate) shown: String,
 }
 
 impl Failed {
+    /// The problem, with a message that begins otherwise.
     pub(crate) fn diagnostic(self, message: String) -> Diagnostic {
-        let mut problem = Diagnostic::error(message)
+        let problem = Diagnostic::error(message)
             .in_file(self.file)
             .at(self.line, self.column);
-        problem.excerpt = self.excerpt;
-        problem
-    }
-}
-
-struct Same(String);
-
-impl Lines for Same {
-    fn origin(&self, line: u32) -> Option<(String, u32)> {
-        Some((self.0.clone(), line))
-    }
-
-    fn text(&self, _: &str) -> Option<std::sync::Arc<str>> {
-        None
+        match self.source {
+            Some(text) => problem.with_source(&text),
+            None => problem,
+        }
     }
 }
 
 /// Renders a template.
-pub(crate) fn render(_: &std::sync::Arc<Oracle>, template: &Template<'_>) -> Result<Rendered, Failed> {
-    if let Some(index) = template
-        .text
-        .lines()
-        .position(|line| line.contains("{{") || line.contains("{%"))
-    {
-        return Err(Failed {
-            message: "Jinja error: there is no engine yet".to_owned(),
-            file: template.full.to_owned(),
-            line: u32::try_from(index + 1).unwrap_or(0),
-            column: 1,
-            excerpt: None,
-            shown: String::new(),
-        });
+///
+/// # Errors
+/// What Jinja says, with the place in the user's own file.
+pub(crate) fn render(oracle: &Arc<Oracle>, template: &Template<'_>) -> Result<Rendered, Failed> {
+    let view = Arc::new(View {
+        oracle: oracle.clone(),
+        env: template.env.to_owned(),
+    });
+    let world: Arc<dyn World> = view.clone();
+    let env = JinjaEnv::from_opts(&oracle.opts, template.sls);
+    let request = jinja::Template {
+        name: template.name,
+        text: template.text,
+        vars: &template.vars,
+        env: &env,
+    };
+    match jinja::render(&world, &request) {
+        Ok(rendered) => {
+            let lines = Origins {
+                map: rendered.lines,
+                main: template.name.into(),
+                full: template.full.into(),
+                view,
+            };
+            Ok(Rendered {
+                text: rendered.text,
+                lines: Box::new(lines),
+            })
+        }
+        Err(error) => {
+            let shown = error.to_string();
+            let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            let (file, source) = if error.file == template.name {
+                (template.full.to_owned(), Some(Arc::from(template.text)))
+            } else {
+                (view.full(&error.file), view.file(&error.file))
+            };
+            Err(Failed {
+                message: error.message,
+                file,
+                line: number(error.line),
+                column: number(error.column),
+                source,
+                shown,
+            })
+        }
     }
-    Ok(Rendered {
-        text: template.text.to_owned(),
-        lines: Box::new(Same(template.full.to_owned())),
-    })
+}
+
+/// One environment of a host, as templates see it.
+#[derive(Debug)]
+struct View {
+    oracle: Arc<Oracle>,
+    env: String,
+}
+
+impl View {
+    /// The path in the tree of a path below the file root.
+    fn full(&self, path: &str) -> String {
+        self.oracle
+            .files
+            .entry(&self.env, path)
+            .map_or_else(|| path.to_owned(), |entry| entry.full.clone())
+    }
+}
+
+impl World for View {
+    fn file(&self, path: &str) -> Option<Arc<str>> {
+        self.oracle.files.text(&self.env, path).ok().flatten()
+    }
+
+    fn call(&self, function: &str, args: &[Json], kwargs: &Map<String, Json>) -> Result<Json, CallError> {
+        if !self.has_function(function) {
+            return Err(CallError::Unknown);
+        }
+        let before = self.oracle.unanswered();
+        let result = self.oracle.call(function, args, kwargs);
+        if self.oracle.unanswered() != before {
+            return Err(CallError::Pending);
+        }
+        result.map_err(|message| {
+            if message.contains("required positional argument") {
+                CallError::Raised(message)
+            } else {
+                CallError::Failed(message)
+            }
+        })
+    }
+
+    fn has_function(&self, function: &str) -> bool {
+        self.oracle.has_function(function)
+    }
+
+    fn grain(&self, key: &str) -> Result<Option<Json>, CallError> {
+        let before = self.oracle.unanswered();
+        let found = self.oracle.grain(key);
+        if self.oracle.unanswered() == before {
+            Ok(found)
+        } else {
+            Err(CallError::Pending)
+        }
+    }
+
+    fn grains(&self) -> Result<Map<String, Json>, CallError> {
+        let before = self.oracle.unanswered();
+        let found = self.oracle.grains();
+        if self.oracle.unanswered() == before {
+            Ok(found)
+        } else {
+            Err(CallError::Pending)
+        }
+    }
+
+    fn pillar(&self) -> &Map<String, Json> {
+        self.oracle.pillar_map()
+    }
+
+    fn opts(&self) -> &Map<String, Json> {
+        &self.oracle.opts
+    }
+}
+
+/// Lines of a rendered text, by their place in the tree.
+struct Origins {
+    map: LineMap,
+    main: String,
+    full: String,
+    view: Arc<View>,
+}
+
+impl Lines for Origins {
+    fn origin(&self, line: u32) -> Option<(String, u32)> {
+        let (file, line) = self.map.origin(usize::try_from(line).ok()?)?;
+        let full = if file == self.main {
+            self.full.clone()
+        } else {
+            self.view.full(file)
+        };
+        Some((full, u32::try_from(line).ok()?))
+    }
+
+    fn text(&self, full: &str) -> Option<Arc<str>> {
+        self.view.oracle.files.text_at(full)
+    }
+}
+
+/// A value as PyYAML's dumper writes it; `flow` is its `default_flow_style`.
+///
+/// # Errors
+/// A value that cannot be written.
+pub(crate) fn yaml(value: &Json, flow: &Json) -> Result<String, String> {
+    let world: Arc<dyn World> = Arc::new(Nowhere::default());
+    let vars = Map::from_iter([
+        ("value".to_owned(), value.clone()),
+        ("flow".to_owned(), flow.clone()),
+    ]);
+    let env = JinjaEnv::default();
+    let request = jinja::Template {
+        name: "yaml",
+        text: "{{ value | yaml(flow) }}",
+        vars: &vars,
+        env: &env,
+    };
+    jinja::render(&world, &request)
+        .map(|rendered| rendered.text)
+        .map_err(|error| error.message)
+}
+
+/// A world with nothing in it.
+#[derive(Debug, Default)]
+struct Nowhere(Map<String, Json>);
+
+impl World for Nowhere {
+    fn file(&self, _: &str) -> Option<Arc<str>> {
+        None
+    }
+
+    fn call(&self, _: &str, _: &[Json], _: &Map<String, Json>) -> Result<Json, CallError> {
+        Err(CallError::Unknown)
+    }
+
+    fn has_function(&self, _: &str) -> bool {
+        false
+    }
+
+    fn grain(&self, _: &str) -> Result<Option<Json>, CallError> {
+        Ok(None)
+    }
+
+    fn grains(&self) -> Result<Map<String, Json>, CallError> {
+        Ok(Map::new())
+    }
+
+    fn pillar(&self) -> &Map<String, Json> {
+        &self.0
+    }
+
+    fn opts(&self) -> &Map<String, Json> {
+        &self.0
+    }
 }

@@ -153,6 +153,13 @@ impl Tops<'_> {
                     for (target, body) in targets {
                         let at = place(&target);
                         let expression = target.value.key_text();
+                        if let Value::List(items) = &body.value {
+                            for item in items {
+                                if let Some(name) = item.as_text() {
+                                    self.renderer.named.entry(name.to_owned()).or_insert(place(item));
+                                }
+                            }
+                        }
                         match body.into_json() {
                             Json::String(one) if self.shorthand => {
                                 section.push(Target {

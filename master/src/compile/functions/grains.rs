@@ -54,10 +54,7 @@ fn ls(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
 
 fn has_value(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let key = args.text("key")?;
-    Ok(oracle
-        .grain_path(&key, ":")
-        .is_some_and(|value| python::truth(&value))
-        .into())
+    Ok(oracle.grain_path(&key, ":").is_some().into())
 }
 
 fn equals(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {

@@ -6,6 +6,7 @@ use super::{Args, Function};
 use crate::compile::data::{self, Lists};
 use crate::compile::oracle::Oracle;
 use crate::compile::python;
+use crate::compile::template;
 use crate::compile::yaml;
 use crate::tree::Kind;
 
@@ -87,11 +88,16 @@ fn merge_all(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     Ok(out)
 }
 
-fn serialize(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
+fn serialize(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     let kind = args.text("serializer")?;
     let value = args.required("obj")?;
     let options = args.rest_named();
-    oracle.serialize(&kind, &value, &options).map(Json::String)
+    let option = |key: &str| options.get(key).cloned().unwrap_or(Json::Null);
+    match kind.as_str() {
+        "json" => Ok(python::json(&value, python::truth(&option("sort_keys"))).into()),
+        "yaml" => template::yaml(&value, &option("default_flow_style")).map(Json::String),
+        _ => Err(format!("serializer {kind} is not known")),
+    }
 }
 
 fn deserialize(_: &Oracle, args: &mut Args) -> Result<Json, String> {
