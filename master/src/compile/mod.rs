@@ -25,7 +25,6 @@ mod high;
 mod inject;
 pub mod jinja;
 pub mod lint;
-pub mod jinja;
 mod low;
 mod lower;
 mod matching;
