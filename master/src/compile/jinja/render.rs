@@ -1,9 +1,10 @@
 //! One render from start to end: the variables, the run, the cleaning up.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::error::{Fault, Res};
+use super::error::{Fault, Res, fault};
 use super::eval::Interp;
 use super::imports::directory;
 use super::objects::lazy::{Lazy, Source};
@@ -16,36 +17,61 @@ use super::values::convert::from_json;
 use super::{RenderError, Rendered, Template, World};
 
 /// Nesting that fits the stack of any thread.
-const SHALLOW: usize = 60;
+const SHALLOW: usize = 100;
 /// Nesting on a stack made for it; about what Python's recursion limit allows.
 const DEEP: usize = 3000;
 /// That stack.
 const STACK: usize = 256 << 20;
+
+thread_local! {
+    /// Whether this thread is inside a render: a function a template calls may render another.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Renders a template.
 ///
 /// # Errors
 /// With Salt's wording and the place in the user's file.
 pub fn render(world: &Arc<dyn World>, template: &Template<'_>) -> Result<Rendered, RenderError> {
-    match attempt(world, template, SHALLOW) {
-        // Few templates nest deeply. Those are rendered again from the start, on a thread with room for it.
-        Err((fault, _)) if fault.too_deep => std::thread::scope(|scope| {
-            let deep = std::thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(scope, || attempt(world, template, DEEP).map_err(finish(template)));
-            match deep.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(result)) => result,
-                _ => Err(finish(template)((fault, HashMap::new()))),
-            }
-        }),
-        other => other.map_err(finish(template)),
+    if INSIDE.replace(true) {
+        return with_room(world, template);
     }
+    let result = attempt(world, template, SHALLOW);
+    INSIDE.set(false);
+    match result {
+        // Few templates nest deeply. Those are rendered again from the start, with room for it.
+        Err((fault, _)) if fault.too_deep => with_room(world, template),
+        other => other.map_err(|failed| finish(template, failed)),
+    }
+}
+
+/// Renders on a thread with a large stack.
+fn with_room(world: &Arc<dyn World>, template: &Template<'_>) -> Result<Rendered, RenderError> {
+    let run = || {
+        INSIDE.set(true);
+        attempt(world, template, DEEP).map_err(|failed| finish(template, failed))
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, run);
+        match thread.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(result)) => result,
+            _ => Err(finish(
+                template,
+                (
+                    fault::other("there is no room to render the template"),
+                    Texts::new(),
+                ),
+            )),
+        }
+    })
 }
 
 type Texts = HashMap<Arc<str>, Arc<str>>;
 
-fn finish(template: &Template<'_>) -> impl Fn((Box<Fault>, Texts)) -> RenderError {
-    move |(fault, texts)| RenderError::new(*fault, template.name, |file| texts.get(file).cloned())
+fn finish(template: &Template<'_>, (fault, texts): (Box<Fault>, Texts)) -> RenderError {
+    RenderError::new(*fault, template.name, |file| texts.get(file).cloned())
 }
 
 fn attempt(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::ast::Pos;
 use super::numbers::number;
+use super::openings::{Opening, Openings};
 use super::strings::unescape;
 use super::tokens::{Tok, Token};
 use crate::compile::jinja::JinjaEnv;
@@ -17,17 +18,6 @@ const OPERATORS: &[&str] = &[
     "=", ".", ":", "|", ",", ";",
 ];
 
-/// What a piece of plain text is followed by.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Opening {
-    Raw,
-    Block,
-    Print,
-    Comment,
-    LineStatement,
-    LineComment,
-}
-
 struct Lexer<'a> {
     text: &'a str,
     env: &'a JinjaEnv,
@@ -35,8 +25,9 @@ struct Lexer<'a> {
     skipped: Option<u32>,
     /// Place of `marked`, advanced as tokens are made.
     line: u32,
-    line_start: usize,
+    column: u32,
     marked: usize,
+    openings: Openings,
     tokens: Vec<Token>,
 }
 
@@ -57,8 +48,9 @@ pub(super) fn tokens(text: &str, env: &JinjaEnv, skipped: Option<u32>) -> Res<Ve
         at: 0,
         skipped,
         line: 1,
-        line_start: 0,
+        column: 1,
         marked: 0,
+        openings: Openings::new(env),
         tokens: Vec::new(),
     };
     lexer.run()?;
@@ -134,13 +126,16 @@ impl Lexer<'_> {
     fn place(&mut self, offset: usize) -> Pos {
         if offset < self.marked {
             self.line = 1;
-            self.line_start = 0;
+            self.column = 1;
             self.marked = 0;
         }
-        for (index, byte) in self.text.as_bytes()[self.marked..offset].iter().enumerate() {
-            if *byte == b'\n' {
-                self.line += 1;
-                self.line_start = self.marked + index + 1;
+        // Only what is new is counted, so that a long line does not cost its length again for each token.
+        for c in self.text[self.marked..offset].chars() {
+            if c == '\n' {
+                self.line = self.line.saturating_add(1);
+                self.column = 1;
+            } else {
+                self.column = self.column.saturating_add(1);
             }
         }
         self.marked = offset;
@@ -150,8 +145,7 @@ impl Lexer<'_> {
         };
         Pos {
             line,
-            column: u32::try_from(self.text[self.line_start..offset].chars().count()).unwrap_or(u32::MAX - 1)
-                + 1,
+            column: self.column,
         }
     }
 
@@ -173,65 +167,12 @@ impl Lexer<'_> {
     }
 
     /// The next delimiter at or after the current place. At one place raw comes first, then the longest delimiter.
-    fn next_opening(&self) -> Option<(usize, Opening)> {
-        let env = self.env;
-        let mut rules: Vec<(&str, Opening)> = vec![
-            (&env.comment_start_string, Opening::Comment),
-            (&env.block_start_string, Opening::Block),
-            (&env.variable_start_string, Opening::Print),
-        ];
-        if let Some(prefix) = &env.line_statement_prefix {
-            rules.push((prefix, Opening::LineStatement));
+    fn next_opening(&mut self) -> Option<(usize, Opening)> {
+        let (at, opening) = self.openings.next(self.text, self.at)?;
+        if opening == Opening::Block && self.raw_begin(at).is_some() {
+            return Some((at, Opening::Raw));
         }
-        if let Some(prefix) = &env.line_comment_prefix {
-            rules.push((prefix, Opening::LineComment));
-        }
-        rules.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-        let mut best: Option<(usize, Opening)> = None;
-        for (delimiter, opening) in rules {
-            let limit = best.map_or(self.text.len(), |(at, _)| at);
-            if delimiter.is_empty() {
-                continue;
-            }
-            let mut from = self.at;
-            while let Some(i) = self.text.get(from..).and_then(|rest| rest.find(delimiter)) {
-                let mut found = from + i;
-                let line_from = self.text[..found].rfind('\n').map_or(0, |n| n + 1);
-                let before = &self.text[line_from..found];
-                let fits = match opening {
-                    Opening::LineStatement => {
-                        let blank = before.chars().all(|c| matches!(c, ' ' | '\t' | '\u{b}'));
-                        if blank && line_from >= self.at {
-                            found = line_from;
-                        }
-                        blank && found >= self.at
-                    }
-                    Opening::LineComment => {
-                        let blanks = before.len() - before.trim_end().len();
-                        found = (found - blanks).max(self.at);
-                        true
-                    }
-                    _ => true,
-                };
-                if fits {
-                    if found < limit {
-                        best = Some((found, opening));
-                    }
-                    break;
-                }
-                from = found.max(from + i) + delimiter.len();
-                if from >= limit {
-                    break;
-                }
-            }
-        }
-        best.map(|(at, opening)| {
-            if opening == Opening::Block && self.raw_begin(at).is_some() {
-                (at, Opening::Raw)
-            } else {
-                (at, opening)
-            }
-        })
+        Some((at, opening))
     }
 
     /// The end of a `{% raw %}` tag that begins at `at`.

@@ -4,6 +4,7 @@ pub(crate) mod ast;
 mod expressions;
 mod lexer;
 mod numbers;
+mod openings;
 mod parser;
 mod statements;
 mod strings;
