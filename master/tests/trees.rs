@@ -2,7 +2,7 @@
 //!
 //! `files` is the tree, `low` the expected chunks in order (`id state.fun` and, where it is not the id, the name),
 //! `problems` the expected refusal (`file:line:column message` by their beginning), `shown` arguments of the first
-//! chunk, `chunk` parts of the catalog by place, `ask` the questions of a first pass, `answers` (grains) and `calls` what the host says
+//! chunk, `chunk` parts of the catalog by place, `ask` the questions of a first pass, `answers` (grains), `calls` and `missing` (functions) what the host says
 //! in the second.
 
 #![expect(
@@ -76,10 +76,24 @@ impl Given {
                 Answer::Json(value[1].clone()),
             )
         };
+        let missing = case
+            .get("missing")
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .map(|fun| {
+                let call = Call {
+                    fun: text(fun),
+                    args: Vec::new(),
+                    kwargs: BTreeMap::new(),
+                };
+                (Question::Call(call), Answer::Missing)
+            });
         let answers = map("answers")
             .into_iter()
             .map(grain)
-            .chain(map("calls").into_iter().map(call));
+            .chain(map("calls").into_iter().map(call))
+            .chain(missing);
         let names = |value: &Json| value.as_array().expect("names").iter().map(text).collect();
         Self {
             tree: Tree { source, layout },

@@ -19,6 +19,9 @@ use super::functions;
 use super::inject;
 use super::options::Options;
 
+/// What a call says of a function that the host does not have.
+pub(crate) const NOT_AVAILABLE: &str = "is not available.";
+
 /// Deepest nesting of functions that call functions.
 const CALLS: u32 = 16;
 
@@ -221,7 +224,7 @@ impl Oracle {
             None => Ok(Json::Null),
             Some(Answer::Json(value)) => Ok(value),
             Some(Answer::Text(text)) => Ok(text.into()),
-            Some(Answer::Missing) => Err(format!("'{name}' is not available.")),
+            Some(Answer::Missing) => Err(format!("'{name}' {NOT_AVAILABLE}")),
             Some(Answer::Failed(why)) => Err(why),
             Some(_) => Err(format!("{name}: the host gave an answer of another kind")),
         }

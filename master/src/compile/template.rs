@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::diagnostic::Diagnostic;
 use super::jinja::{self, CallError, JinjaEnv, LineMap, World};
-use super::oracle::Oracle;
+use super::oracle::{NOT_AVAILABLE, Oracle};
 use super::place::Lines;
 
 /// A template to render.
@@ -137,7 +137,9 @@ impl World for View {
             return Err(CallError::Pending);
         }
         result.map_err(|message| {
-            if message.contains("required positional argument") {
+            if message.ends_with(NOT_AVAILABLE) {
+                CallError::Unknown
+            } else if message.contains("required positional argument") {
                 CallError::Raised(message)
             } else {
                 CallError::Failed(message)

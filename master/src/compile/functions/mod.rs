@@ -166,6 +166,7 @@ const HOSTS: &[&str] = &[
     "system",
     "systemd",
     "temp",
+    "test",
     "timezone",
     "tls",
     "tomcat",
