@@ -82,7 +82,7 @@ fn an_undefined_variable() {
     refused(
         "a:\n  test.nop:\n    - name: {{ nosuch }}\n",
         "Jinja variable 'nosuch' is undefined",
-        (3, 13),
+        (3, 16),
         "",
     );
 }
@@ -92,7 +92,7 @@ fn jinja_that_cannot_be_parsed() {
     refused(
         "{% if true %}\na:\n  test.nop: []\n",
         "Jinja syntax error",
-        (3, 1),
+        (1, 14),
         "",
     );
 }
