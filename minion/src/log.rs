@@ -7,6 +7,9 @@ use proto::{Change, Generation, Value};
 use crate::journal::{Journal, JournalError};
 use crate::serve::outward;
 
+/// A generation, and the diffs of its text files by address.
+pub type Told = (Generation, Vec<(String, String)>);
+
 /// Which generations, and how much of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
@@ -43,10 +46,7 @@ impl Shown {
 ///
 /// # Errors
 /// The journal cannot be read.
-pub fn list(
-    journal: &Journal,
-    shown: &Shown,
-) -> Result<Vec<(Generation, Vec<(String, String)>)>, JournalError> {
+pub fn list(journal: &Journal, shown: &Shown) -> Result<Vec<Told>, JournalError> {
     let all = journal.generations()?.into_iter();
     let wanted = all.filter(|generation| shown.generation.is_none_or(|number| generation.number == number));
     let limit = if shown.limit == 0 { usize::MAX } else { shown.limit };

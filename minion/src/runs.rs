@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use proto::{Catalog, Entry, Outcome, Problem, Report, RunHeader, StateResult};
+use proto::{Catalog, Entry, Problem, Report, RunHeader};
 
 use crate::converge::{Ended, Find, Goal, Onlooker, Run, converge};
 use crate::dry::Dry;
@@ -139,18 +139,13 @@ pub fn look<S: System>(
         find: job.find,
         cancelled: job.cancelled,
     };
-    let mut states: Vec<StateResult> = Vec::new();
-    let mut keep = |entry: &Entry| {
-        if let Entry::State(result) = entry {
-            states.push(result.clone());
-        }
-    };
-    let ended = converge(system, job.catalog, how, &mut Onlooker(&mut keep));
+    // Told only once it is sure that nobody else will tell it.
+    let ended = converge(system, job.catalog, how, &mut Onlooker(&mut |_| {}));
     if ended.work {
         return Ok(None);
     }
-    for state in states {
-        tell(&Entry::State(state));
+    for state in &ended.states {
+        tell(&Entry::State(state.clone()));
     }
     let report = report(&job.header.run, ended, generation, began);
     journal.note_end(&report.run, None)?;
@@ -169,15 +164,4 @@ fn report(run: &str, ended: Ended, generation: u64, began: Instant) -> Report {
         peak_rss_kib: meter::peak_rss_kib(),
         cpu_ms: meter::cpu_ms(),
     }
-}
-
-/// A report of a run in which nothing was touched, for a reason.
-pub fn refused(run: &str, generation: u64, why: String) -> Report {
-    let ended = Ended {
-        states: Vec::new(),
-        outcome: Outcome::Refused,
-        work: false,
-        notes: vec![why],
-    };
-    report(run, ended, generation, Instant::now())
 }

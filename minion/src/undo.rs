@@ -515,7 +515,7 @@ fn order(mut puts: Vec<Put>, commands: &[Ran], pokes: Vec<Step>) -> Vec<Step> {
     });
     let mut steps: Vec<Step> = down.into_iter().map(step).collect();
     let mut commands: Vec<&Ran> = commands.iter().collect();
-    commands.sort_by(|a, b| b.at.cmp(&a.at));
+    commands.sort_by_key(|ran| std::cmp::Reverse(ran.at));
     let mut commands = commands.into_iter().peekable();
     for put in hoist(rest) {
         while let Some(ran) = commands.next_if(|ran| ran.at > put.moment) {

@@ -2,14 +2,15 @@
 
 use std::fmt::{self, Write};
 
-use proto::{Change, FromMinion, Generation, Outcome, Value};
+use proto::{Change, FromMinion, Outcome, Value};
 
 use crate::clock::date;
 use crate::journal::Last;
 use crate::journal::lock::{Fence, Holder};
+use crate::log::Told;
 
 /// The change record.
-pub(super) fn log(list: &[(Generation, Vec<(String, String)>)]) -> String {
+pub(super) fn log(list: &[Told]) -> String {
     let mut out = String::new();
     if list.is_empty() {
         out.push_str("nothing was changed on this host yet\n");

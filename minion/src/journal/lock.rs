@@ -3,6 +3,7 @@
 //! The lock is an advisory lock on the file `lock`: the kernel drops it with its last holder, so nothing has to be
 //! cleaned up after a crash. The text inside names the holder for people and decides nothing.
 
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -37,10 +38,21 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// The held lock; dropping it lets go.
+/// The held lock; dropping it lets go, unless it was shared: then its last holder's end does.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    shared: Cell<bool>,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Other descriptors of the same open file (a standard input, say) would go on holding it.
+        if !self.shared.get() {
+            // Only a closed descriptor can fail, and that holds nothing.
+            rustix::fs::flock(&self.file, FlockOperation::Unlock).ok();
+        }
+    }
 }
 
 impl Lock {
@@ -55,7 +67,10 @@ impl Lock {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(JournalError::Busy(read(&file))),
             Err(cause) => return Err(JournalError::io(&dir.join("lock"), cause.into())),
         }
-        let lock = Self { file };
+        let lock = Self {
+            file,
+            shared: Cell::new(false),
+        };
         lock.sign(dir, run)?;
         Ok(lock)
     }
@@ -75,7 +90,10 @@ impl Lock {
         if !same || rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(JournalError::Busy(read(&own)));
         }
-        let lock = Self { file };
+        let lock = Self {
+            file,
+            shared: Cell::new(false),
+        };
         lock.sign(dir, run)?;
         Ok(lock)
     }
@@ -85,6 +103,7 @@ impl Lock {
     /// # Errors
     /// No more file descriptors.
     pub fn share(&self) -> std::io::Result<File> {
+        self.shared.set(true);
         self.file.try_clone()
     }
 
@@ -209,7 +228,14 @@ mod tests {
         );
         let heir = Lock::inherit(scratch.root(), shared, "run-a2").expect("handed over");
         assert!(Lock::take(scratch.root(), "run-b").is_err());
+        let copy = heir.file.try_clone().expect("a descriptor");
         drop(heir);
+        assert_eq!(
+            holder(scratch.root()).expect("readable"),
+            None,
+            "whoever ends it ends it for all copies"
+        );
+        drop(copy);
         assert_eq!(holder(scratch.root()).expect("readable"), None);
         Lock::take(scratch.root(), "run-b").expect("free again");
     }
