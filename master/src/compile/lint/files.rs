@@ -252,15 +252,22 @@ impl Reading<'_> {
             match &node.value {
                 Value::Map(entries) => {
                     let include = entries.iter().find(|(key, _)| key.as_text() == Some("include"));
-                    let Some((
-                        _,
-                        Node {
-                            value: Value::List(names),
-                            ..
-                        },
-                    )) = include
-                    else {
-                        continue;
+                    let names = match include {
+                        None => continue,
+                        Some((
+                            _,
+                            Node {
+                                value: Value::List(names),
+                                ..
+                            },
+                        )) => names,
+                        Some((key, _)) => {
+                            let message =
+                                format!("Include Declaration in SLS '{name}' is not formed as a list");
+                            let problem = self.error(at(key), message);
+                            self.problems.push(problem);
+                            continue;
+                        }
                     };
                     for included in names {
                         let text = match &included.value {

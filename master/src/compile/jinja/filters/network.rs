@@ -1,6 +1,6 @@
 //! Filters on IP addresses.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Table;
 use crate::compile::jinja::args::{Bound, CallArgs, expect_text};

@@ -1,0 +1,1 @@
+x: !!python/object:os.system y

@@ -1,0 +1,3 @@
+include: [b]
+x:
+  test.nop: []

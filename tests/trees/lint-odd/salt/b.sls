@@ -1,0 +1,4 @@
+include: [a]
+y:
+  test.nop:
+    - require: [{test: x}]

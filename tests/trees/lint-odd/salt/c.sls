@@ -1,0 +1,3 @@
+include: text
+? [a]
+: b
