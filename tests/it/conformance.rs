@@ -3,37 +3,61 @@
 //! The corpus lies beside the repository; where it is not, there is nothing to compare with and the test passes.
 //! `CASE=site/` runs only cases whose name contains that.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::sync::LazyLock;
 
-use harness::conformance::{self, Expected};
+use harness::conformance::{self, Expected, Verdict};
 use harness::os;
+
+/// How all cases went, run once for all tests here. Empty where there is no corpus.
+fn verdicts() -> &'static BTreeMap<String, Verdict> {
+    static RUN: LazyLock<BTreeMap<String, Verdict>> = LazyLock::new(|| {
+        let Some(shared) = conformance::shared() else {
+            return BTreeMap::new();
+        };
+        let corpus = shared.join("conformance/cases");
+        let mut names = conformance::names(&corpus).unwrap();
+        assert!(names.len() > 100, "the corpus has {} cases only", names.len());
+        names.retain(|name| name.contains(&only()));
+        conformance::run(&corpus, &names)
+    });
+    &RUN
+}
+
+fn only() -> String {
+    std::env::var("CASE").unwrap_or_default()
+}
 
 #[test]
 fn what_held_holds() {
-    let Some(shared) = conformance::shared() else {
-        return;
-    };
-    let corpus = shared.join("conformance/cases");
-    let only = std::env::var("CASE").unwrap_or_default();
-    let mut names = conformance::names(&corpus).unwrap();
-    assert!(names.len() > 100, "the corpus has {} cases only", names.len());
-    names.retain(|name| name.contains(&only));
-    let verdicts = conformance::run(&corpus, &names);
-    let tally = conformance::tally(&verdicts);
-    writeln!(std::io::stderr(), "{tally}").unwrap();
-
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance.expected");
-    let expected = Expected::read(&file).unwrap();
-    if std::env::var_os("UPDATE_EXPECT").is_some() && only.is_empty() {
-        os::write(&file, expected.rewritten(&verdicts)).unwrap();
+    let verdicts = verdicts();
+    if verdicts.is_empty() {
         return;
     }
-    let differences = expected.differences(&verdicts, only.is_empty());
+    let tally = conformance::tally(verdicts);
+    writeln!(std::io::stderr(), "{tally}").unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance.expected");
+    let expected = Expected::read(&file).unwrap();
+    let whole = only().is_empty();
+    if std::env::var_os("UPDATE_EXPECT").is_some() && whole {
+        os::write(&file, expected.rewritten(verdicts)).unwrap();
+        return;
+    }
+    let differences = expected.differences(verdicts, whole);
     assert!(
         differences.is_empty(),
         "{tally}not as {} says (UPDATE_EXPECT=1 rewrites it):\n  {}",
         file.display(),
         differences.join("\n  ")
     );
+}
+
+#[test]
+fn what_was_done_is_undone() {
+    // Every case ends with a rollback to the time before it: the sandbox is as it was, or the report says what is not.
+    let left = |(name, verdict): (&String, &Verdict)| Some(format!("{name}: {}", verdict.left.as_ref()?));
+    let left: Vec<String> = verdicts().iter().filter_map(left).collect();
+    assert!(left.is_empty(), "{}", left.join("\n"));
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Map, Value as Json, json};
 
+use super::compare::different;
 use super::{Normal, Score, Verdict, classes, compare};
 use crate::os::{self, OsError};
 use crate::program::{self, Ran, salt_rs_path};
@@ -74,7 +75,8 @@ impl Case {
         let scratch = Scratch(std::env::temp_dir().join(name));
         os::remove_tree(&scratch.0)?;
         let run = Run::new(self, &scratch.0)?;
-        let mut before = run.normal.listing()?;
+        let start = run.normal.listing()?;
+        let mut before = start.clone();
         let mut verdicts = Vec::new();
         let steps = self.about["steps"].as_array().cloned().unwrap_or_default();
         for (step, want) in steps.iter().zip(&self.wants) {
@@ -87,20 +89,15 @@ impl Case {
                     .current_dir(scratch.0.join("sandbox"));
                 if let Err(err) = os::checked(&mut command) {
                     // It builds on what an earlier step should have made.
-                    verdicts.push(Verdict {
-                        score: Score::Fail,
-                        why: err.to_string(),
-                    });
+                    verdicts.push(Verdict::new(Score::Fail, err.to_string()));
                     break;
                 }
                 before = run.normal.listing()?;
                 continue;
             }
             let Some(mut got) = run.step(&step) else {
-                verdicts.push(Verdict {
-                    score: Score::Skipped,
-                    why: format!("there is no command for {verb}"),
-                });
+                let why = format!("there is no command for {verb}");
+                verdicts.push(Verdict::new(Score::Skipped, why));
                 continue;
             };
             let after = run.normal.listing()?;
@@ -117,10 +114,14 @@ impl Case {
         let worst = verdicts
             .into_iter()
             .reduce(|worst, next| if next.score < worst.score { next } else { worst });
-        Ok(worst.unwrap_or(Verdict {
-            score: Score::Skipped,
-            why: "no steps".to_owned(),
-        }))
+        let mut verdict = worst.unwrap_or_else(|| Verdict::new(Score::Skipped, "no steps"));
+        let applies =
+            |step: &&Json| text(step, "do") == "apply" && step.get("test") != Some(&Json::Bool(true));
+        let disturbed = steps.iter().any(|step| text(step, "do") == "sh");
+        if !disturbed && steps.iter().any(|step| applies(&step)) {
+            verdict.left = run.back(&start)?;
+        }
+        Ok(verdict)
     }
 }
 
@@ -230,6 +231,19 @@ impl Run {
             }
         }
         Some(self.answer(verb, self.salt_rs(&words)))
+    }
+
+    /// Takes everything back; says what is not as it was at the start although nothing was said about it.
+    fn back(&self, start: &Json) -> Result<Option<String>, OsError> {
+        let words = ["rollback", "--local", "--json", "--id", &self.minion, "--to", "0"];
+        let ran = self.salt_rs(&words.map(str::to_owned));
+        let left = different(start, &self.normal.listing()?);
+        // A command that declares no undo is named in the report, and may have done anything.
+        let told = ran.stdout.contains("cannot come back");
+        if ran.code != 0 || (!left.is_empty() && !told) {
+            return Ok(Some(format!("{}: {ran}", left.join(", "))));
+        }
+        Ok(None)
     }
 
     fn salt_rs(&self, words: &[String]) -> Ran {

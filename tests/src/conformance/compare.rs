@@ -16,17 +16,11 @@ const IGNORED: [&str; 6] = [
 ];
 
 fn fail(why: impl Into<String>) -> Verdict {
-    Verdict {
-        score: Score::Fail,
-        why: why.into(),
-    }
+    Verdict::new(Score::Fail, why)
 }
 
 fn full() -> Verdict {
-    Verdict {
-        score: Score::Full,
-        why: String::new(),
-    }
+    Verdict::new(Score::Full, "")
 }
 
 /// Compares one step's answer with the oracle's; `loose` names fields of results that are not compared.
@@ -85,13 +79,8 @@ fn refusal(want: &Json, got: &Json) -> Verdict {
     if wanted.iter().all(|class| given.contains(class)) {
         full()
     } else {
-        Verdict {
-            score: Score::Core,
-            why: format!(
-                "class {given:?}, want {wanted:?}: {}",
-                got.get("errors").unwrap_or(&Json::Null)
-            ),
-        }
+        let said = got.get("errors").unwrap_or(&Json::Null);
+        Verdict::new(Score::Core, format!("class {given:?}, want {wanted:?}: {said}"))
     }
 }
 
@@ -170,10 +159,8 @@ fn results(want: &Json, got: &Json, loose: &[String]) -> Verdict {
             };
             if !equal && !loose.iter().any(|field| field == key) && verdict.score == Score::Full {
                 let shown = |value: Option<&Json>| value.unwrap_or(&Json::Null).to_string();
-                verdict = Verdict {
-                    score: Score::Core,
-                    why: format!("{id} {key}: {} want {}", shown(got), shown(want)),
-                };
+                let why = format!("{id} {key}: {} want {}", shown(got), shown(want));
+                verdict = Verdict::new(Score::Core, why);
             }
         }
     }
@@ -185,7 +172,7 @@ fn text<'a>(map: &'a Json, key: &str) -> &'a str {
 }
 
 /// Keys whose values differ.
-fn different(want: &Json, got: &Json) -> Vec<String> {
+pub(super) fn different(want: &Json, got: &Json) -> Vec<String> {
     let none = Map::new();
     let (want, got) = (
         want.as_object().unwrap_or(&none),

@@ -38,7 +38,7 @@ impl Expected {
             let mut words = line.splitn(3, ' ');
             let (name, score) = (words.next()?, Score::of(words.next()?)?);
             let why = words.next().unwrap_or_default().to_owned();
-            Some((name.to_owned(), Verdict { score, why }))
+            Some((name.to_owned(), Verdict::new(score, why)))
         });
         Expected(cases.collect())
     }
@@ -88,10 +88,7 @@ mod tests {
     use super::*;
 
     fn got(cases: &[(&str, Score, &str)]) -> BTreeMap<String, Verdict> {
-        let one = |(name, score, why): &(&str, Score, &str)| {
-            let why = (*why).to_owned();
-            ((*name).to_owned(), Verdict { score: *score, why })
-        };
+        let one = |(name, score, why): &(&str, Score, &str)| ((*name).to_owned(), Verdict::new(*score, *why));
         cases.iter().map(one).collect()
     }
 

@@ -63,6 +63,15 @@ pub struct Verdict {
     pub score: Score,
     /// What the first step of that score says; empty for a full score.
     pub why: String,
+    /// What going back to the time before the case left otherwise than it was, without a word about it.
+    pub left: Option<String>,
+}
+
+impl Verdict {
+    fn new(score: Score, why: impl Into<String>) -> Verdict {
+        let (why, left) = (why.into(), None);
+        Verdict { score, why, left }
+    }
 }
 
 /// The directory beside the repository that holds the corpus and the seed tree; `None` where it is not.
