@@ -12,6 +12,7 @@ use crate::compile::diagnostic::Severity;
 use crate::compile::lint::Lint as Found;
 use crate::failure::{Failure, Kind};
 use crate::report::screen::Screen;
+use crate::tree::location::Location;
 
 /// Report all problems of a tree at once, file:line:col
 ///
@@ -30,9 +31,11 @@ pub(super) fn run(command: &Lint, common: &Common, screen: Screen) -> Result<u8,
     if let Some(path) = &command.path {
         place(&mut common, path)?;
     }
-    common.worktree = common.rev.is_none();
+    let settings = settings(&common)?;
+    // Only a tree on this machine has files that lie around.
+    common.worktree = common.rev.is_none() && matches!(settings.tree.url, Location::Local(_));
     let one = common.id.is_some() || common.local;
-    let alone = !one && !settings(&common)?.roster.exists();
+    let alone = !one && !settings.roster.exists();
     common.local |= alone;
     let context = Context::load(common, None, screen)?;
     let hosts = if alone {

@@ -115,10 +115,8 @@ impl Case {
             .into_iter()
             .reduce(|worst, next| if next.score < worst.score { next } else { worst });
         let mut verdict = worst.unwrap_or_else(|| Verdict::new(Score::Skipped, "no steps"));
-        let applies =
-            |step: &&Json| text(step, "do") == "apply" && step.get("test") != Some(&Json::Bool(true));
         let disturbed = steps.iter().any(|step| text(step, "do") == "sh");
-        if !disturbed && steps.iter().any(|step| applies(&step)) {
+        if !disturbed && before != start {
             verdict.left = run.back(&start)?;
         }
         Ok(verdict)
