@@ -6,12 +6,11 @@ mod agent;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod converge;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod cut;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
-mod lint;
-#[cfg(test)]
-mod refusals;
-#[cfg(test)]
-mod seed;
-#[cfg(test)]
-mod tidy;

@@ -318,3 +318,10 @@ pub fn wait_for<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Optio
 pub(crate) fn hold_until(moment: Instant) {
     thread::sleep(moment.saturating_duration_since(Instant::now()));
 }
+
+/// Says something to the person in front of the terminal.
+pub fn say(text: &str) {
+    use std::io::Write as _;
+    // Where nobody listens there is nobody to tell.
+    writeln!(std::io::stdout(), "{text}").ok();
+}
