@@ -143,8 +143,7 @@ impl Converge {
         self
     }
 
-    /// The first flight: greeting, request, and all that `missing` says the host lacks (`None`: it is not known to
-    /// hold anything, so everything goes along).
+    /// The first flight on a new line: greeting, request, and all the host may lack.
     ///
     /// # Errors
     /// [`SessionError::Codec`].
@@ -152,6 +151,14 @@ impl Converge {
         let mut flight = greeting(&self.master, self.attach.clone(), self.take_over)?;
         flight.extend(self.apply(held)?);
         Ok(flight)
+    }
+
+    /// The first flight on a line whose greeting is done.
+    ///
+    /// # Errors
+    /// [`SessionError::Codec`].
+    pub fn open_greeted(&mut self, held: &Held) -> Result<Vec<u8>, SessionError> {
+        self.apply(held)
     }
 
     /// The request anew, after the driver compiled again.

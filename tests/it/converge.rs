@@ -108,6 +108,20 @@ labd:
     - contents: 'greeting = {{ pillar['greeting'] }}'
     - require:
       - pkg: labd
+
+/etc/systemd/system/ours.service:
+  file.managed:
+    - contents: |
+        [Service]
+        ExecStart=/bin/sleep infinity
+        [Install]
+        WantedBy=multi-user.target
+
+ours:
+  service.running:
+    - enable: True
+    - require:
+      - file: /etc/systemd/system/ours.service
 ",
     ),
     (
@@ -115,7 +129,7 @@ labd:
         "lab-tool:\n  pkg.installed:\n    - version: {{ pillar['tool'] }}\n",
     ),
     ("pillar/top.sls", "base:\n  '*':\n    - common\n"),
-    ("pillar/common.sls", "greeting: hello\ntool: 1.0-1\n"),
+    ("pillar/common.sls", "greeting: hi\ntool: 1.0-1\n"),
 ];
 
 /// What apply, apt and systemd write on the way and nobody calls configuration: logs, caches, indexes, our own records.
@@ -256,13 +270,13 @@ fn apply_plan_and_rollback_on_three_hosts() {
     );
     assert_eq!(
         lab.host("web1").read("/etc/motd").unwrap(),
-        "host web1 says hello\n"
+        "host web1 says hi\n"
     );
     assert!(
         lab.host("web1")
             .read("/run/labd.state")
             .unwrap()
-            .contains("greeting = hello")
+            .contains("greeting = hi")
     );
     assert_eq!(lab.host("db1").check("lab-tool").unwrap(), "1.0");
 
@@ -309,7 +323,7 @@ fn apply_plan_and_rollback_on_three_hosts() {
         lab.host("web2")
             .read("/run/labd.state")
             .unwrap()
-            .contains("greeting = hello")
+            .contains("greeting = hi")
     );
 
     // Back by another: as it was before us, byte for byte.

@@ -14,3 +14,12 @@ mod cut;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod seed;
+#[cfg(test)]
+mod tidy;

@@ -130,7 +130,12 @@ pub fn outputs(dir: &Path, program: &Path, steps: &[Step]) -> Vec<String> {
     let script = format!("exec 2>&1\n{}", script(steps, |_| format!("echo '{MARK}'")));
     let output = os::output(&mut shell(dir, program, &script), b"").unwrap_or_else(|err| panic!("{err}"));
     let line = format!("{MARK}\n");
-    output.stdout.split(line.as_str()).skip(1).map(str::to_owned).collect()
+    output
+        .stdout
+        .split(line.as_str())
+        .skip(1)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// An output without what differs from run to run: ids, commits, fingerprints, digests, addresses, times.

@@ -21,7 +21,7 @@ pub(super) struct Call {
     #[command(flatten)]
     pub(super) targets: Targets,
     /// The function, module.function
-    #[arg(value_name = "FUNCTION", required = true)]
+    #[arg(value_name = "FUNCTION")]
     function: Option<String>,
     /// Its arguments
     #[arg(value_name = "ARGS", allow_hyphen_values = true)]
@@ -106,7 +106,7 @@ pub(super) fn run(command: &Call, context: &Context) -> Result<u8, Failure> {
             }
             Ok(FromMinion::Value(None)) => {
                 return Err(Failure::usage(format!("there is no function {function}"))
-                    .hint("see `salt-rs doc --functions`"));
+                    .hint("`salt-rs call TARGET sys.list_functions` lists them"));
             }
             Ok(_) => {
                 return Err(Failure::bug(format!(

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use proto::frame::PROTOCOL;
-use proto::{CodecError, FromMinion};
+use proto::{CodecError, FromMinion, Report};
 
 use super::{Fleet, Host};
 use crate::link::{Link, LinkError};
@@ -59,6 +59,8 @@ pub struct Contact {
     pub link: Link,
     /// When connecting began.
     pub since: Instant,
+    /// The report of an earlier run whose result was never heard, if the greeting brought it.
+    pub settled: Option<Report>,
 }
 
 impl Contact {
@@ -79,7 +81,12 @@ impl Contact {
         if !held {
             link.send(flight).await?;
         }
-        Ok(Self { session, link, since })
+        Ok(Self {
+            session,
+            link,
+            since,
+            settled: None,
+        })
     }
 
     /// Connects and greets; returns once the host has welcomed us.
@@ -87,11 +94,17 @@ impl Contact {
     /// # Errors
     /// Any [`Trouble`].
     pub async fn greet(fleet: &Fleet, host: &Host) -> Result<Self, Trouble> {
-        let mut contact = Self::open(fleet, host, &greeting(&fleet.master, None, fleet.take_over)?).await?;
+        let attach = host.memory.unsettled.as_ref().map(ToString::to_string);
+        let mut contact = Self::open(fleet, host, &greeting(&fleet.master, attach, fleet.take_over)?).await?;
         match contact.link.next(fleet.patience).await? {
             FromMinion::Welcome {
-                protocol: PROTOCOL, ..
-            } => Ok(contact),
+                protocol: PROTOCOL,
+                settled,
+                ..
+            } => {
+                contact.settled = settled;
+                Ok(contact)
+            }
             FromMinion::Welcome { protocol, .. } => Err(SessionError::Version(protocol).into()),
             FromMinion::Fault(text) => Err(Trouble::Fault(text)),
             _ => Err(SessionError::Unexpected("frame before its welcome").into()),

@@ -124,12 +124,14 @@ impl Driver<'_> {
             cargo,
         )
         .taking_over(fleet.take_over);
-        let flight = machine.open(&held)?;
         match &mut self.contact {
-            Some(contact) => contact.link.send(&flight).await?,
+            Some(contact) => {
+                *settled = contact.settled.take();
+                contact.link.send(&machine.open_greeted(&held)?).await?;
+            }
             None => {
                 fleet.tell(Event::Step(host.id.clone(), "connecting")).await;
-                self.contact = Some(Contact::open(fleet, host, &flight).await?);
+                self.contact = Some(Contact::open(fleet, host, &machine.open(&held)?).await?);
             }
         }
         host.memory.agent = Some(fleet.agent.sha256.to_owned());
