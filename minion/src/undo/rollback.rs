@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use proto::frame::{Rollback, RollbackReport};
-use proto::{Act, Address, Answer, Change, Command, Outcome, Question, Report, RunHeader, Value};
+use proto::{Act, Address, Answer, Change, Command, Outcome, Poke, Question, Report, RunHeader, Value};
 
 use super::{Step, Undo, fold, target};
 use crate::journal::lock::Lock;
@@ -270,6 +270,9 @@ impl<S: System> Back<'_, S> {
             match step {
                 Step::Put { at, expect, to } => puts.extend(self.due(at, &expect, to)),
                 Step::Run { undo, command } => self.run(undo, command)?,
+                Step::Poke { unit, how } if self.gone(&unit, how) => {
+                    // It went with its package; there is nothing to restart.
+                }
                 Step::Poke { unit, how } => {
                     let what = format!("restarting {unit}");
                     let done = self.hands.transact(None, &[Act::Poke { unit, how }]);
@@ -278,6 +281,16 @@ impl<S: System> Back<'_, S> {
             }
         }
         if puts.is_empty() { Ok(()) } else { self.put(puts) }
+    }
+
+    /// Whether a unit that was to be poked is not there any more: a package took it away.
+    fn gone(&mut self, unit: &str, how: Poke) -> bool {
+        if how == Poke::DaemonReload {
+            return false;
+        }
+        let ask = Question::Read(Address::Unit(unit.to_owned()));
+        let answer = self.hands.system.answer(&[ask]).pop();
+        !matches!(answer, Some(Answer::Value(Value::Unit(there))) if there.known)
     }
 
     fn run(&mut self, undo: Command, command: Command) -> Result<(), ()> {
