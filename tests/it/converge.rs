@@ -164,6 +164,17 @@ const NOISE: &[&str] = &[
     "/dev/**",
 ];
 
+/// Files that hold other programs' entries besides ours: an entry comes and goes, the time of writing stays.
+const SHARED: &[&str] = &[
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/shadow",
+    "/etc/gshadow",
+    "/etc/subuid",
+    "/etc/subgid",
+    "/var/lib/dpkg/status",
+];
+
 fn lab() -> Lab {
     Lab::up(&[
         HostSpec::systemd("web1"),
@@ -229,7 +240,9 @@ fn all(lab: &Lab, outcome: &str) -> BTreeMap<String, String> {
 fn apply_plan_and_rollback_on_three_hosts() {
     let lab = lab();
     for host in lab.hosts() {
-        host.check("apt-get -q update").unwrap();
+        // dpkg writes its whole database anew, in its own form, at the first change of anything: let that be before us.
+        host.check("apt-get -q update && apt-get -qy install tree && apt-get -qy purge tree")
+            .unwrap();
     }
     let project = project(&lab);
     let before: Vec<_> = lab
@@ -268,10 +281,7 @@ fn apply_plan_and_rollback_on_three_hosts() {
         done.keys().collect::<Vec<_>>(),
         "the plan named other states"
     );
-    assert_eq!(
-        lab.host("web1").read("/etc/motd").unwrap(),
-        "host web1 says hi\n"
-    );
+    assert_eq!(lab.host("web1").read("/etc/motd").unwrap(), "host web1 says hi\n");
     assert!(
         lab.host("web1")
             .read("/run/labd.state")
@@ -326,15 +336,17 @@ fn apply_plan_and_rollback_on_three_hosts() {
             .contains("greeting = hi")
     );
 
-    // Back by another: as it was before us, byte for byte.
+    // Back by another: as it was before us, byte for byte. Only the files that are shared with other programs' own
+    // entries are written again, with the same bytes.
     project.salt_rs(&["rollback", "--json"]).expect(0);
     for (host, before) in lab.hosts().iter().zip(&before) {
-        assert_eq!(
-            before.diff(&host.tree_with_mtimes(NOISE).unwrap()),
-            Vec::<String>::new(),
-            "{}",
-            host.name()
-        );
+        let mut left = before.diff(&host.tree_with_mtimes(NOISE).unwrap());
+        left.retain(|line| {
+            !SHARED
+                .iter()
+                .any(|path| line.starts_with(&format!("~ {path}: mtime ")))
+        });
+        assert_eq!(left, Vec::<String>::new(), "{}", host.name());
     }
     assert_eq!(live(&lab), live_before);
 

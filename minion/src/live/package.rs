@@ -125,11 +125,12 @@ impl Live {
         if done.is_ok() {
             done = self.clear_residue(&residue);
         }
-        let changes = self.package_changes(&was, &people, before);
-        if let (Ok(changes), Some(places)) = (&changes, &places) {
+        let mut changes = self.package_changes(&was, &people, before);
+        if let (Ok(changes), Some(places)) = (&mut changes, &places) {
             let arrived = residue::arrived(changes);
             if !arrived.is_empty() {
                 done = done.and(self.note_residue(&arrived, places));
+                changes.extend(self.configuration_of(&arrived, places));
             }
         }
         match (done, changes) {

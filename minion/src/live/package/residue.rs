@@ -57,6 +57,8 @@ const OTHERS: &[&str] = &[
 /// More entries than these are not looked through, nor noted.
 const LOOKED: usize = 200_000;
 const NOTED: usize = 1000;
+/// Where units are enabled.
+const UNITS: &str = "/etc/systemd/system/";
 /// Larger files are data, not residue.
 const SIZE: u64 = 1 << 20;
 
@@ -133,6 +135,32 @@ impl Live {
                 .map_err(|error| super::refused(format!("cannot note what came with {package}: {error}")))?;
         }
         Ok(())
+    }
+
+    /// Configuration files and enablement links that were not there before these packages: without being told of them
+    /// a later change of one would look as if the file had always been there, and going back would keep it.
+    pub(super) fn configuration_of(&mut self, packages: &[String], was: &BTreeSet<String>) -> Vec<Change> {
+        let status = self.dpkg();
+        let known = packages.iter().filter_map(|name| status.packages.get(name));
+        let mut paths: BTreeSet<String> = known
+            .flat_map(|stanza| stanza.conffiles.iter().cloned())
+            .collect();
+        let links = self.places().unwrap_or_default().into_iter();
+        paths.extend(links.filter(|path| path.starts_with(UNITS) && path.contains(".wants/")));
+        paths.retain(|path| !was.contains(path));
+        let mut changes = Vec::new();
+        for path in paths {
+            if let Ok(after) = self.read_path(&path)
+                && matches!(after, Value::File { .. } | Value::Link { .. })
+            {
+                changes.push(Change {
+                    at: Address::Path(path),
+                    before: Value::Absent,
+                    after,
+                });
+            }
+        }
+        changes
     }
 
     /// Files of packages as dpkg lists them, and their configuration files.
