@@ -77,13 +77,42 @@ pub(crate) fn dump(value: &Value, flow: Flow) -> Res<String> {
         names: HashMap::new(),
         out: Vec::new(),
         next: 0,
+        odd: Vec::new(),
     };
     events.count(value, 0)?;
     events.node(value, 0)?;
     let refused = || fault::other("the value cannot be written as YAML");
     // The emitter asserts its own invariants; a template must never take the process down.
-    let written = catch_unwind(AssertUnwindSafe(|| write(events.out)));
-    written.ok().flatten().ok_or_else(refused)
+    let (out, odd) = (events.out, events.odd);
+    let written = catch_unwind(AssertUnwindSafe(|| write(out)));
+    written
+        .ok()
+        .flatten()
+        .map(|text| restore(text, &odd))
+        .ok_or_else(refused)
+}
+
+/// Stands for characters that libyaml escapes and its Rust translation does not: itself one that is escaped.
+const STAND_IN: char = '\u{fffe}';
+
+/// Puts the escapes of `odd` where the stand-in was escaped.
+fn restore(text: String, odd: &[char]) -> String {
+    if odd.is_empty() {
+        return text;
+    }
+    let mut odd = odd.iter();
+    let mut parts = text.split("\\uFFFE");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = odd.next().map_or(STAND_IN as u32, |c| *c as u32);
+        out.push_str(&if code > 0xffff {
+            format!("\\U{code:08X}")
+        } else {
+            format!("\\u{code:04X}")
+        });
+        out.push_str(part);
+    }
+    out
 }
 
 fn write(events: Vec<Event>) -> Option<String> {
@@ -111,6 +140,8 @@ struct Events {
     names: HashMap<usize, String>,
     out: Vec<Event>,
     next: usize,
+    /// Characters that were replaced by the stand-in, in order.
+    odd: Vec<char>,
 }
 
 fn identity(value: &Value) -> Option<usize> {
@@ -255,10 +286,19 @@ impl Events {
             ScalarStyle::Any
         };
         let full = format!("tag:yaml.org,2002:{tag}");
+        let mut tamed = String::with_capacity(text.len());
+        for c in text.chars() {
+            if c as u32 > 0xffff || c == STAND_IN {
+                self.odd.push(c);
+                tamed.push(STAND_IN);
+            } else {
+                tamed.push(c);
+            }
+        }
         self.out.push(Event::scalar(
             None,
             Some(&full),
-            text,
+            &tamed,
             resolve(text) == tag,
             tag == "str",
             style,

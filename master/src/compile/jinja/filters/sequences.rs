@@ -59,9 +59,14 @@ pub(super) static FILTERS: Table = &[
         if !items::iterable(&value) {
             return Err(fault::syntax("argument must be iterable"));
         }
+        let name = match value {
+            Value::List(_) => "list_reverseiterator",
+            Value::Dict(_) => "dict_reversekeyiterator",
+            _ => "reverse_iterator",
+        };
         let mut all = items::collect(&value)?;
         all.reverse();
-        Ok(Generator::value("do_reverse", all))
+        Ok(Generator::value(name, all))
     }),
     ("batch", |_, value, args| {
         let bound = args.bind("do_batch", ["linecount", "fill_with"], 1)?;

@@ -24,7 +24,7 @@ pub(super) static FILTERS: Table = &[
     ("title", |_, value, _| Ok(Value::from(title(&str(&value)?)))),
     ("center", |_, value, args| {
         let room = width(args.bind("do_center", ["width"], 0)?.int(0, 80)?)?;
-        Ok(Value::from(pad(&expect_text(&value)?, room, ' ', "center")))
+        Ok(Value::from(pad(&str(&value)?, room, ' ', "center")))
     }),
     ("trim", |_, value, args| {
         let text = str(&value)?;
@@ -79,7 +79,6 @@ pub(super) static FILTERS: Table = &[
     }),
     ("truncate", |_, value, args| {
         let bound = args.bind("do_truncate", ["length", "killwords", "end", "leeway"], 0)?;
-        let text: Vec<char> = expect_text(&value)?.chars().collect();
         let length = width(bound.int(0, 255)?)?;
         let end = bound.text_or(2, "...")?;
         let leeway = if bound.some(3).is_some() {
@@ -91,9 +90,10 @@ pub(super) static FILTERS: Table = &[
         if length < mark {
             return Err(fault::other(format!("expected length >= {mark}, got {length}")));
         }
-        if text.len() <= length + leeway {
+        if ops::length(&value)? <= length + leeway {
             return Ok(value);
         }
+        let text: Vec<char> = expect_text(&value)?.chars().collect();
         let cut: String = text[..length - mark].iter().collect();
         let kept = if bound.truth(1, false)? {
             cut.as_str()
@@ -108,10 +108,19 @@ pub(super) static FILTERS: Table = &[
         Ok(words.filter(|word| !word.is_empty()).count().into())
     }),
     ("quote", |_, value, _| {
+        if !ops::truth(&value)? {
+            return Ok(Value::str("''"));
+        }
         Ok(Value::from(shell_quote(&expect_text(&value)?)))
     }),
     ("contains_whitespace", |_, value, _| {
-        Ok(expect_text(&value)?.chars().any(char::is_whitespace).into())
+        for part in items::collect(&value)? {
+            let part = expect_text(&part)?;
+            if !part.is_empty() && part.chars().all(char::is_whitespace) {
+                return Ok(true.into());
+            }
+        }
+        Ok(false.into())
     }),
     ("substring_in_list", |_, value, args| {
         let list = args.bind("substr_in_list", ["list_to_search"], 1)?.value(0);

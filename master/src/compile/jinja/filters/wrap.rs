@@ -102,12 +102,12 @@ fn wrap(line: &str, room: usize, long: bool, hyphens: bool) -> Res<Vec<String>> 
                 if let Some(next) = rest.pop() {
                     let chars: Vec<char> = next.chars().collect();
                     let left = room - used;
-                    let mut cut = left.max(1).min(chars.len());
-                    if hyphens && left > 1 {
+                    // Without room left nothing is taken, but the blank before stays: so does Python.
+                    let mut cut = left.min(chars.len());
+                    if hyphens {
                         // Prefer to break after a hyphen that is not the first character.
-                        let head = &chars[..left.min(chars.len())];
+                        let head = &chars[..cut];
                         if let Some(at) = head.iter().rposition(|c| *c == '-')
-                            && at > 0
                             && head[..at].iter().any(|c| *c != '-')
                         {
                             cut = at + 1;

@@ -8,7 +8,9 @@ use crate::compile::jinja::values::text::{self, quote};
 struct Spec {
     fill: char,
     align: Option<char>,
-    sign: char,
+    /// A `0` before the width stands for the alignment of numbers.
+    zero: bool,
+    sign: Option<char>,
     alternate: bool,
     width: usize,
     grouping: Option<char>,
@@ -22,7 +24,8 @@ fn parse(spec: &str) -> Res<Spec> {
     let mut out = Spec {
         fill: ' ',
         align: None,
-        sign: '-',
+        zero: false,
+        sign: None,
         alternate: false,
         width: 0,
         grouping: None,
@@ -30,7 +33,8 @@ fn parse(spec: &str) -> Res<Spec> {
         kind: None,
     };
     let is_align = |c: Option<&char>| matches!(c, Some('<' | '>' | '=' | '^'));
-    if is_align(chars.get(1)) {
+    let filled = is_align(chars.get(1));
+    if filled {
         out.fill = chars[0];
         out.align = Some(chars[1]);
         at = 2;
@@ -39,7 +43,7 @@ fn parse(spec: &str) -> Res<Spec> {
         at = 1;
     }
     if let Some(c @ ('+' | '-' | ' ')) = chars.get(at) {
-        out.sign = *c;
+        out.sign = Some(*c);
         at += 1;
     }
     if chars.get(at) == Some(&'#') {
@@ -47,10 +51,10 @@ fn parse(spec: &str) -> Res<Spec> {
         at += 1;
     }
     if chars.get(at) == Some(&'0') {
-        if out.align.is_none() {
+        if !filled {
             out.fill = '0';
-            out.align = Some('=');
         }
+        out.zero = out.align.is_none();
         at += 1;
     }
     let digits = |at: &mut usize| -> Option<i128> {
@@ -88,6 +92,7 @@ pub(crate) fn apply(value: &Value, spec: &str) -> Res<String> {
         return text::str(value);
     }
     let spec_parsed = parse(spec)?;
+    check(&spec_parsed, value)?;
     let unknown = || {
         fault::other(format!(
             "Unknown format code {} for object of type {}",
@@ -128,6 +133,57 @@ pub(crate) fn apply(value: &Value, spec: &str) -> Res<String> {
     }
 }
 
+/// What a type of value does not allow.
+fn check(spec: &Spec, value: &Value) -> Res<()> {
+    let kind = spec
+        .kind
+        .unwrap_or(if matches!(value, Value::Str(_)) { 's' } else { 'd' });
+    if let Some(separator) = spec.grouping {
+        let fits = match separator {
+            ',' => matches!(kind, 'd' | 'e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%'),
+            _ => !matches!(kind, 'n' | 's' | 'c'),
+        };
+        if !fits {
+            return Err(fault::other(format!(
+                "Cannot specify '{separator}' with '{kind}'."
+            )));
+        }
+    }
+    match value {
+        Value::Str(_) => {
+            let refused = match (spec.sign, spec.alternate, spec.align) {
+                (Some(' '), ..) => "Space",
+                (Some(_), ..) => "Sign",
+                (_, true, _) => "Alternate form (#)",
+                (_, _, Some('=')) => "'=' alignment",
+                _ => return Ok(()),
+            };
+            Err(fault::other(format!(
+                "{refused} not allowed in string format specifier"
+            )))
+        }
+        Value::Int(_) | Value::Bool(_)
+            if spec.precision.is_some() && matches!(kind, 'd' | 'n' | 'x' | 'X' | 'o' | 'b' | 'c') =>
+        {
+            Err(fault::other("Precision not allowed in integer format specifier"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Digits in groups; where zeros fill the width, they are grouped too.
+fn grouped(digits: &str, sign: &str, size: usize, spec: &Spec) -> String {
+    let Some(separator) = spec.grouping else {
+        return digits.to_owned();
+    };
+    let mut digits = digits.to_owned();
+    let zeros = spec.fill == '0' && (spec.zero || spec.align == Some('='));
+    while zeros && group(&digits, separator, size).len() + sign.len() < spec.width {
+        digits.insert(0, '0');
+    }
+    group(&digits, separator, size)
+}
+
 fn align(body: &str, sign: &str, spec: &Spec, default: char) -> String {
     let missing = spec.width.saturating_sub(body.chars().count() + sign.len());
     let fill = |n: usize| std::iter::repeat_n(spec.fill, n).collect::<String>();
@@ -142,8 +198,8 @@ fn align(body: &str, sign: &str, spec: &Spec, default: char) -> String {
 fn sign_of(negative: bool, spec: &Spec) -> &'static str {
     match (negative, spec.sign) {
         (true, _) => "-",
-        (false, '+') => "+",
-        (false, ' ') => " ",
+        (false, Some('+')) => "+",
+        (false, Some(' ')) => " ",
         _ => "",
     }
 }
@@ -151,7 +207,7 @@ fn sign_of(negative: bool, spec: &Spec) -> &'static str {
 /// Puts `separator` between groups of digits of the whole part.
 fn group(digits: &str, separator: char, size: usize) -> String {
     let (whole, rest) = digits
-        .find(|c: char| !c.is_ascii_hexdigit())
+        .find(|c: char| !c.is_digit(if size == 4 { 16 } else { 10 }))
         .map_or((digits, ""), |i| digits.split_at(i));
     let mut out = String::new();
     for (index, c) in whole.chars().enumerate() {
@@ -182,36 +238,40 @@ fn integer(value: i128, spec: &Spec) -> Option<String> {
     } else {
         4
     };
-    let digits = spec
-        .grouping
-        .map_or(digits.clone(), |separator| group(&digits, separator, size));
     let sign = format!(
         "{}{}",
         sign_of(value < 0, spec),
         if spec.alternate { prefix } else { "" }
     );
-    Some(align(&digits, &sign, spec, '>'))
+    let digits = grouped(&digits, &sign, size, spec);
+    Some(align(&digits, &sign, spec, if spec.zero { '=' } else { '>' }))
 }
 
 fn real(value: f64, spec: &Spec) -> Option<String> {
     let magnitude = value.abs();
     let body = match spec.kind {
         None => match spec.precision {
-            None => text::float(magnitude),
+            None => pointed(text::float(magnitude), spec.alternate),
             Some(precision) => general(magnitude, precision.max(1), true, spec.alternate),
         },
         Some(kind @ ('f' | 'F' | 'e' | 'E' | 'g' | 'G')) => {
             digits(magnitude, kind, spec.precision.unwrap_or(6), spec.alternate)
         }
         Some('n') => digits(magnitude, 'g', spec.precision.unwrap_or(6), spec.alternate),
-        Some('%') => digits(magnitude * 100.0, 'f', spec.precision.unwrap_or(6), false) + "%",
+        Some('%') => {
+            digits(
+                magnitude * 100.0,
+                'f',
+                spec.precision.unwrap_or(6),
+                spec.alternate,
+            ) + "%"
+        }
         _ => return None,
     };
-    let body = spec
-        .grouping
-        .map_or(body.clone(), |separator| group(&body, separator, 3));
     let negative = value.is_sign_negative() && !value.is_nan();
-    Some(align(&body, sign_of(negative, spec), spec, '>'))
+    let sign = sign_of(negative, spec);
+    let body = grouped(&body, sign, 3, spec);
+    Some(align(&body, sign, spec, if spec.zero { '=' } else { '>' }))
 }
 
 /// A magnitude in one of C's float formats.
@@ -222,8 +282,8 @@ pub(crate) fn digits(value: f64, kind: char, precision: usize, alternate: bool) 
         "inf".to_owned()
     } else {
         match kind.to_ascii_lowercase() {
-            'f' => format!("{value:.precision$}"),
-            'e' => exponent(&format!("{value:.precision$e}")),
+            'f' => pointed(format!("{value:.precision$}"), alternate),
+            'e' => exponent(&pointed(format!("{value:.precision$e}"), alternate)),
             _ => general(value, precision.max(1), false, alternate),
         }
     };
@@ -231,6 +291,17 @@ pub(crate) fn digits(value: f64, kind: char, precision: usize, alternate: bool) 
         text.to_uppercase()
     } else {
         text
+    }
+}
+
+/// The number with a decimal point, when it must have one.
+fn pointed(text: String, must: bool) -> String {
+    if !must || text.contains('.') {
+        return text;
+    }
+    match text.split_once('e') {
+        Some((mantissa, power)) => format!("{mantissa}.e{power}"),
+        None => text + ".",
     }
 }
 
@@ -252,7 +323,7 @@ fn general(value: f64, precision: usize, python: bool, alternate: bool) -> Strin
         .and_then(|(_, p)| p.parse().ok())
         .unwrap_or(0);
     let limit = precision as i32;
-    let scientific = value != 0.0 && (power < -4 || power >= limit);
+    let scientific = value != 0.0 && (power < -4 || power >= limit - i32::from(python));
     let mut text = if scientific {
         rounded
     } else {
@@ -261,7 +332,9 @@ fn general(value: f64, precision: usize, python: bool, alternate: bool) -> Strin
             usize::try_from(limit - 1 - power.min(limit)).unwrap_or(0)
         )
     };
-    if !alternate {
+    if alternate {
+        text = pointed(text, true);
+    } else {
         let (mantissa, tail) = match text.split_once('e') {
             Some((mantissa, tail)) => (mantissa.to_owned(), Some(tail.to_owned())),
             None => (text, None),

@@ -192,7 +192,7 @@ impl Object for Generator {
     }
 
     fn type_name(&self) -> &str {
-        if self.name.starts_with("itertools") || self.name == "zip" {
+        if self.name.starts_with("itertools") || self.name == "zip" || self.name.ends_with("iterator") {
             self.name
         } else {
             "generator"

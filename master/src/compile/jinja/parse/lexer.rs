@@ -31,8 +31,8 @@ struct Lexer<'a> {
     tokens: Vec<Token>,
 }
 
-/// All tokens of `text`, the last one being `End`.
-pub(super) fn tokens(text: &str, env: &JinjaEnv, skipped: Option<u32>) -> Res<Vec<Token>> {
+/// All tokens of `text`, the last one being `End`; or, where it cannot be read on, those before, `Broken` and why.
+pub(super) fn tokens(text: &str, env: &JinjaEnv, skipped: Option<u32>) -> (Vec<Token>, Option<Box<Fault>>) {
     let normal;
     let mut text = text;
     if text.contains('\r') {
@@ -53,13 +53,14 @@ pub(super) fn tokens(text: &str, env: &JinjaEnv, skipped: Option<u32>) -> Res<Ve
         openings: Openings::new(env),
         tokens: Vec::new(),
     };
-    lexer.run()?;
+    let failure = lexer.run().err();
     let pos = lexer
         .tokens
         .last()
         .map_or(Pos { line: 1, column: 1 }, |token| token.pos);
-    lexer.tokens.push(Token { tok: Tok::End, pos });
-    Ok(lexer.tokens)
+    let tok = if failure.is_some() { Tok::Broken } else { Tok::End };
+    lexer.tokens.push(Token { tok, pos });
+    (lexer.tokens, failure)
 }
 
 impl Lexer<'_> {
@@ -241,6 +242,10 @@ impl Lexer<'_> {
     }
 
     fn comment(&mut self, found: usize) -> Res<()> {
+        if self.at == self.text.len() {
+            // Jinja does not miss the end of a comment, or of raw text, that begins with the last character.
+            return Ok(());
+        }
         let end = self.env.comment_end_string.clone();
         let Some(i) = self.text[self.at..].find(&end) else {
             return Err(self.fail(found, "Missing end of comment tag"));
@@ -254,6 +259,9 @@ impl Lexer<'_> {
     }
 
     fn raw(&mut self, found: usize) -> Res<()> {
+        if self.at == self.text.len() {
+            return Ok(());
+        }
         let start = self.at;
         let mut from = start;
         let begin = self.env.block_start_string.clone();

@@ -26,8 +26,9 @@ pub(crate) fn parse(
     skipped: Option<u32>,
     depth: usize,
 ) -> Res<ast::Tree> {
-    lexer::tokens(text, env, skipped)
-        .and_then(|tokens| parser::Parser::new(tokens, depth).template())
+    let (tokens, failure) = lexer::tokens(text, env, skipped);
+    parser::Parser::new(tokens, depth)
+        .template(failure)
         .map_err(|mut fault| {
             if let Some((name, _)) = &mut fault.place {
                 *name = file.clone();

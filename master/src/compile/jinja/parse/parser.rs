@@ -39,9 +39,13 @@ impl Parser {
         }
     }
 
-    /// The whole template.
-    pub(super) fn template(mut self) -> Res<Tree> {
-        let body = self.body(&[])?;
+    /// The whole template. `failure` says why the tokens end early; whoever gets there first, this or an error of
+    /// the grammar, is told.
+    pub(super) fn template(mut self, failure: Option<Box<Fault>>) -> Res<Tree> {
+        let body = match (self.body(&[]), failure) {
+            (Err(_), Some(failure)) if *self.tok() == Tok::Broken => return Err(failure),
+            (body, _) => body?,
+        };
         Ok(Tree {
             body,
             blocks: self.blocks,

@@ -18,6 +18,8 @@ pub(super) enum Tok {
     Float(f64),
     Op(&'static str),
     End,
+    /// The text cannot be read on.
+    Broken,
 }
 
 /// A token and its place.
@@ -41,7 +43,7 @@ impl Tok {
             Self::Int(_) => "integer".to_owned(),
             Self::Float(_) => "float".to_owned(),
             Self::Op(op) => (*op).to_owned(),
-            Self::End => "end of template".to_owned(),
+            Self::End | Self::Broken => "end of template".to_owned(),
         }
     }
 

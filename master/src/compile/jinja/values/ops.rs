@@ -357,18 +357,42 @@ fn numeric(op: MathOp, a: &Value, b: &Value) -> Res<Value> {
         MathOp::Div if y == 0.0 => return Err(zero("float division by zero")),
         MathOp::Div => x / y,
         MathOp::FloorDiv if y == 0.0 => return Err(zero("float floor division by zero")),
-        MathOp::FloorDiv => (x / y).floor(),
+        MathOp::FloorDiv => floor_division(x, y),
         MathOp::Mod if y == 0.0 => return Err(zero("float modulo")),
         MathOp::Mod => {
             let rest = x % y;
-            if rest != 0.0 && (rest < 0.0) != (y < 0.0) {
+            if rest == 0.0 {
+                0.0f64.copysign(y)
+            } else if (rest < 0.0) != (y < 0.0) {
                 rest + y
             } else {
                 rest
             }
         }
+        MathOp::Pow if x == 0.0 && y < 0.0 => {
+            return Err(zero("0.0 cannot be raised to a negative power"));
+        }
+        MathOp::Pow if x < 0.0 && y.fract() != 0.0 => return Err(zero("complex numbers are not supported")),
         MathOp::Pow => x.powf(y),
     }))
+}
+
+/// Division rounded down, from the exact remainder as Python does it.
+fn floor_division(x: f64, y: f64) -> f64 {
+    let rest = x % y;
+    let mut quotient = (x - rest) / y;
+    if rest != 0.0 && (y < 0.0) != (rest < 0.0) {
+        quotient -= 1.0;
+    }
+    if quotient == 0.0 {
+        return 0.0f64.copysign(x / y);
+    }
+    let floor = quotient.floor();
+    if quotient - floor > 0.5 {
+        floor + 1.0
+    } else {
+        floor
+    }
 }
 
 fn integer(op: MathOp, x: i128, y: i128) -> Res<Value> {
