@@ -11,6 +11,7 @@ use crate::fleet::exchange;
 use crate::ledger::Record;
 use crate::report::screen::{Screen, Tone, tame};
 use crate::report::text;
+use crate::store::Mode;
 
 /// Show the change record, newest first
 ///
@@ -117,10 +118,10 @@ fn line(screen: &Screen, record: &Record) -> String {
         .collect();
     let commit = record.commit.get(..12).unwrap_or(&record.commit);
     format!(
-        "{} {} {:?} {} {commit} {}",
+        "{} {} {} {} {commit} {}",
         screen.paint(Tone::Strong, &record.run),
         record.started,
-        record.mode,
+        word(record.mode),
         tame(&record.by),
         hosts.join(", ")
     )
@@ -244,6 +245,14 @@ fn described(change: &Change, diffs: &[(String, String)]) -> Json {
         "after_text": short(&change.after),
         "diff": diff,
     })
+}
+
+const fn word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Apply => "apply",
+        Mode::Plan => "plan",
+        Mode::Rollback => "rollback",
+    }
 }
 
 /// A value in a few words.

@@ -65,7 +65,8 @@ fn state_block(screen: &Screen, mode: Mode, state: &StateResult) -> String {
     let head = format!("{mark} {}.{} {name}", state.state, state.fun);
     let sls = screen.paint(Tone::Faint, format!("[{}] {word}", tame(&state.sls)));
     let mut out = format!("  {} {sls}\n", screen.paint(tone, head));
-    let shown = state.result != Some(true) || state.changes.is_empty() || screen.volume == Volume::Verbose;
+    // Salt's comment on a change says less than the change itself.
+    let shown = state.changes.is_empty() || state.result == Some(false) || screen.volume == Volume::Verbose;
     if shown && !state.comment.is_empty() {
         indent(&mut out, &tame(&state.comment), 6);
     }
@@ -161,7 +162,8 @@ fn host_line(screen: &Screen, host: &HostResult) -> String {
 }
 
 fn fleet_line(screen: &Screen, run: &RunResult) -> String {
-    let mut parts = vec![format!("{} hosts", run.hosts.len())];
+    let many = if run.hosts.len() == 1 { "host" } else { "hosts" };
+    let mut parts = vec![format!("{} {many}", run.hosts.len())];
     for (outcome, word) in [
         (Outcome::Ok, "ok"),
         (
@@ -303,7 +305,7 @@ mod tests {
         };
         assert_eq!(
             fleet_line(&screen(), &run),
-            "apply 01J at aaaaaaaaaaaa: 1 hosts, 1 failed"
+            "apply 01J at aaaaaaaaaaaa: 1 host, 1 failed"
         );
         assert_eq!(
             failures(&screen(), &run),
