@@ -154,6 +154,8 @@ pub fn plain(text: &str, lab: &Lab) -> String {
         (r"\b(at|root@\S+|you@\S+) [0-9a-f]{12}\b", "$1 0123456789ab"),
         (r"you@[A-Za-z0-9.-]+", "you@desk"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-20T09:00:00Z"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "2026-11-20 09:00:00 UTC"),
+        (r"(by \S+  )[0-9a-f]{20}\b", "${1}0123456789abcdef0123"),
         (r"\b\d+\.\d+s\b", "0.1s"),
         (r"\b\d+ ms\b", "90 ms"),
         (r"\d+ round trips", "9 round trips"),
