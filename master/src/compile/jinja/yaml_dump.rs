@@ -14,7 +14,7 @@ use regex::Regex;
 
 use super::error::{Res, fault};
 use super::values::text::{NESTING, float};
-use super::values::{Key, Value, ops};
+use super::values::{Key, Value, sorting};
 
 /// How sequences and mappings are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -314,7 +314,7 @@ fn leaf(value: &Value) -> bool {
 fn sort(pairs: &mut Vec<(Key, Value)>) {
     let keys: Vec<Value> = pairs.iter().map(|(key, _)| key.value().clone()).collect();
     let places = (0..pairs.len()).map(Value::from).collect();
-    if let Ok(order) = ops::sort_by_key(places, keys, false) {
+    if let Ok(order) = sorting::sort_by_key(places, keys, false) {
         *pairs = order
             .iter()
             .filter_map(|place| place.as_int().and_then(|i| usize::try_from(i).ok()))

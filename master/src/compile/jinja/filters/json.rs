@@ -3,7 +3,7 @@
 use crate::compile::jinja::OUTPUT;
 use crate::compile::jinja::error::{Res, fault};
 use crate::compile::jinja::values::text::{self, NESTING, quote};
-use crate::compile::jinja::values::{Value, convert, ops};
+use crate::compile::jinja::values::{Value, convert, sorting};
 
 /// How to write it.
 #[derive(Default, Clone)]
@@ -46,7 +46,7 @@ fn write(value: &Value, style: &Style, depth: usize, out: &mut String) -> Res<()
                     .iter()
                     .map(|(key, value)| Value::tuple(vec![key.value().clone(), value.clone()]))
                     .collect();
-                let sorted = ops::sort_by_key(values, keys, false)?;
+                let sorted = sorting::sort_by_key(values, keys, false)?;
                 pairs.clear();
                 for pair in sorted {
                     if let Value::Tuple(pair) = pair

@@ -3,7 +3,7 @@
 use crate::compile::jinja::error::{Res, fault};
 use crate::compile::jinja::methods::strings::lines;
 use crate::compile::jinja::values::text::{NESTING, quote, repr};
-use crate::compile::jinja::values::{Key, Value, ops};
+use crate::compile::jinja::values::{Key, Value, sorting};
 
 const WIDTH: usize = 80;
 
@@ -21,7 +21,7 @@ fn sorted(value: &Value) -> Vec<(Key, Value)> {
     let pairs = dict.pairs();
     let keys = pairs.iter().map(|(key, _)| key.value().clone()).collect();
     let places = (0..pairs.len()).map(Value::from).collect();
-    match ops::sort_by_key(places, keys, false) {
+    match sorting::sort_by_key(places, keys, false) {
         Ok(order) => order
             .iter()
             .filter_map(|place| usize::try_from(place.as_int()?).ok())

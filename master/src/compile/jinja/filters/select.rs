@@ -9,7 +9,7 @@ use crate::compile::jinja::eval::Interp;
 use crate::compile::jinja::is_tests;
 use crate::compile::jinja::objects::basic::Generator;
 use crate::compile::jinja::values::text::str;
-use crate::compile::jinja::values::{Tuple, Value, items, ops};
+use crate::compile::jinja::values::{Tuple, Value, items, ops, sorting};
 
 pub(super) static FILTERS: Table = &[
     ("map", |it, value, args| {
@@ -70,7 +70,7 @@ pub(super) static FILTERS: Table = &[
             }
             keys.push(Value::list(key));
         }
-        ops::sort_by_key(all, keys, bound.truth(0, false)?).map(Value::list)
+        sorting::sort_by_key(all, keys, bound.truth(0, false)?).map(Value::list)
     }),
     ("groupby", |it, value, args| {
         let bound = args.bind("sync_do_groupby", ["attribute", "default", "case_sensitive"], 1)?;
@@ -88,7 +88,7 @@ pub(super) static FILTERS: Table = &[
             keyed.push(Value::tuple(vec![key, real, item]));
         }
         let mut groups: Vec<(Value, Value, Vec<Value>)> = Vec::new();
-        for entry in ops::sort_by_key(keyed, keys, false)? {
+        for entry in sorting::sort_by_key(keyed, keys, false)? {
             let Value::Tuple(entry) = entry else { continue };
             let [key, real, item] = &entry.items[..] else {
                 continue;

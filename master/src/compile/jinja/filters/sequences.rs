@@ -11,7 +11,7 @@ use crate::compile::jinja::objects::basic::Generator;
 use crate::compile::jinja::objects::views::{View, ViewKind};
 use crate::compile::jinja::parse::ast::MathOp;
 use crate::compile::jinja::values::text::str;
-use crate::compile::jinja::values::{Value, items, ops};
+use crate::compile::jinja::values::{Value, items, ops, sorting};
 
 pub(super) static FILTERS: Table = &[
     ("length", |_, value, _| ops::length(&value).map(Value::from)),
@@ -166,7 +166,7 @@ pub(super) static FILTERS: Table = &[
             keys.push(if sensitive { sort_key } else { lower(sort_key) });
             pairs.push(Value::tuple(vec![key.value().clone(), value]));
         }
-        ops::sort_by_key(pairs, keys, bound.truth(2, false)?).map(Value::list)
+        sorting::sort_by_key(pairs, keys, bound.truth(2, false)?).map(Value::list)
     }),
 ];
 

@@ -6,7 +6,7 @@ use crate::compile::jinja::error::{Res, fault};
 use crate::compile::jinja::objects::basic::Generator;
 use crate::compile::jinja::parse::ast::MathOp;
 use crate::compile::jinja::values::text::NESTING;
-use crate::compile::jinja::values::{Dict, Value, items, ops};
+use crate::compile::jinja::values::{Dict, Value, items, ops, sorting};
 
 pub(super) static FILTERS: Table = &[
     ("unique", |_, value, _| {
@@ -50,7 +50,7 @@ pub(super) static FILTERS: Table = &[
             }
         }
         let keys = all.iter().cloned().map(lower).collect();
-        ops::sort_by_key(all, keys, false).map(Value::list)
+        sorting::sort_by_key(all, keys, false).map(Value::list)
     }),
     ("compare_lists", |_, value, args| {
         let new = args.bind("compare_lists", ["new"], 0)?.value(0);

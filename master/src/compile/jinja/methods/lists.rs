@@ -6,7 +6,7 @@ use crate::compile::jinja::args::CallArgs;
 use crate::compile::jinja::error::{Res, fault};
 use crate::compile::jinja::eval::Interp;
 use crate::compile::jinja::values::text::repr;
-use crate::compile::jinja::values::{List, Value, items, ops};
+use crate::compile::jinja::values::{List, Value, items, ops, sorting};
 
 pub(super) const NAMES: &[&str] = &[
     "append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort",
@@ -75,7 +75,7 @@ pub(super) fn call(it: &mut Interp<'_>, list: &Rc<List>, name: &str, args: CallA
                     keys
                 }
             };
-            let sorted = ops::sort_by_key(all, keys, reverse)?;
+            let sorted = sorting::sort_by_key(all, keys, reverse)?;
             let old = std::mem::replace(&mut *list.items.borrow_mut(), sorted);
             drop(old);
         }

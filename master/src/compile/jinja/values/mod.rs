@@ -9,6 +9,7 @@ pub(crate) mod items;
 pub(crate) mod numbers;
 pub(crate) mod ops;
 pub(crate) mod slices;
+pub(crate) mod sorting;
 pub(crate) mod text;
 
 use std::cell::RefCell;
