@@ -18,7 +18,7 @@ test: setup build
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked -j$(JOBS) --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked -j$(JOBS) --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --locked -j$(JOBS) --workspace --no-deps --document-private-items
 	command -v cargo-deny > /dev/null || $(CARGO) install --locked -j$(JOBS) cargo-deny
 	$(CARGO) deny check bans licenses sources
 	tests/advisories.sh

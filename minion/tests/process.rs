@@ -2,6 +2,8 @@
 //!
 //! Files only, in a scratch directory; runs that must stop in the middle wait at a FIFO, so nothing here sleeps.
 
+// Tells clippy that helpers between the tests are tests, too.
+#![cfg(test)]
 #![expect(clippy::disallowed_methods, reason = "tests' own files and the agent itself")]
 
 use std::fs;

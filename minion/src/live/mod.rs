@@ -6,7 +6,7 @@
 //! | [`command`] | the one place that starts programs |
 //! | [`grains`] | what a host says of itself |
 //! | [`package`] | dpkg's and apt's packages |
-//! | [`unit`] | systemd's units |
+//! | [`mod@unit`] | systemd's units |
 //! | [`account`] | users and groups |
 //! | [`sysctl`] | kernel settings |
 //! | [`checkout`] | git work trees |
