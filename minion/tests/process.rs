@@ -2,9 +2,12 @@
 //!
 //! Files only, in a scratch directory; runs that must stop in the middle wait at a FIFO, so nothing here sleeps.
 
-// Tells clippy that helpers between the tests are tests, too.
-#![cfg(test)]
-#![expect(clippy::disallowed_methods, reason = "tests' own files and the agent itself")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests: their own files, the agent itself, and a failure is a panic"
+)]
 
 use std::fs;
 use std::io::{Read, Write};

@@ -10,24 +10,28 @@
 //! [`crate::undo`]'s affair. docs/journal.md has the format and the crash table.
 
 pub mod entries;
+mod files;
 pub mod head;
 pub mod lock;
 pub mod objects;
+mod open;
 pub mod owed;
 pub mod recover;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use proto::journal::FORMAT;
 use proto::{Act, Change, Digest, Entry, Generation, Outcome, Problem, ProblemKind, Report, RunHeader};
 use serde::{Deserialize, Serialize};
 
-use entries::{Entries, Writer};
+use entries::Entries;
+pub(crate) use files::place;
+use files::{Durable, make_dir, stage};
 use lock::{Holder, Lock};
 use objects::Objects;
+pub use open::OpenRun;
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -260,14 +264,7 @@ impl Journal {
         header.format = FORMAT.to_owned();
         header.parent = self.generation()?;
         header.started = crate::clock::now();
-        Ok(OpenRun {
-            journal: self.clone(),
-            header,
-            writer: None,
-            entries: Vec::new(),
-            waiting: Vec::new(),
-            _lock: lock,
-        })
+        Ok(OpenRun::new(self.clone(), header, lock))
     }
 
     /// When something last ran; `None` when nothing ever did.
@@ -381,147 +378,6 @@ fn record(number: u64, read: Entries) -> Option<RunRecord> {
 fn newer(format: &str) -> bool {
     let major = |text: &str| text.split('.').next().map(str::to_owned);
     !format.is_empty() && major(format) != major(FORMAT)
-}
-
-/// A run that goes on. Its directory is made with the first intent, so a run that changes nothing leaves nothing.
-#[derive(Debug)]
-pub struct OpenRun {
-    journal: Journal,
-    header: RunHeader,
-    writer: Option<Writer>,
-    /// Acts and what became of them, to tell whether they are worth a generation.
-    entries: Vec<Entry>,
-    /// Results of states before the first intent.
-    waiting: Vec<Entry>,
-    _lock: Lock,
-}
-
-impl OpenRun {
-    /// The run's header.
-    pub const fn header(&self) -> &RunHeader {
-        &self.header
-    }
-
-    /// The generation the host is at when this run ends with `outcome`. Going back makes one even where everything was
-    /// back already, so that going back once more goes on from there.
-    pub fn generation_after(&self, outcome: Outcome) -> u64 {
-        let back = self.header.restores.is_some() && outcome == Outcome::RolledBack;
-        self.header.parent + u64::from(back || worth(&self.entries))
-    }
-
-    /// Whether something was written: an act was begun.
-    pub const fn acted(&self) -> bool {
-        self.writer.is_some()
-    }
-
-    /// Ends the run: closes its journal and publishes its generation, if it made one. Lets go of the lock.
-    ///
-    /// # Errors
-    /// It cannot be written; the next start closes it.
-    pub fn close(mut self, outcome: Outcome, report: Option<Report>) -> Result<(), JournalError> {
-        self.journal.note_end(&self.header.run, report.as_ref())?;
-        let generation = self.generation_after(outcome);
-        if self.writer.is_none() && generation > self.header.parent {
-            self.start()?;
-        }
-        if let Some(writer) = &mut self.writer {
-            writer.append(&Entry::Close { outcome, report })?;
-        }
-        if generation > self.header.parent {
-            head::publish(&self.journal.dir.join("head"), generation)?;
-        }
-        Ok(())
-    }
-
-    fn start(&mut self) -> Result<&mut Writer, JournalError> {
-        let runs = self.journal.dir.join("runs");
-        let newest = self.journal.runs()?.last().copied();
-        let previous = match newest {
-            Some(number) if self.journal.entries_path(number).exists() => {
-                entries::read(&self.journal.entries_path(number))?.head
-            }
-            _ => entries::origin(),
-        };
-        self.journal.tidy()?;
-        let number = newest.unwrap_or(0) + 1;
-        let folder = runs.join(number.to_string());
-        make_dir(&folder)?;
-        sync_dir(&runs)?;
-        let mut writer = Writer::create(&self.journal.entries_path(number), previous)?;
-        sync_dir(&folder)?;
-        writer.write(&Entry::Open(self.header.clone()))?;
-        for entry in std::mem::take(&mut self.waiting) {
-            writer.write(&entry)?;
-        }
-        Ok(self.writer.insert(writer))
-    }
-}
-
-impl Record for OpenRun {
-    fn append(&mut self, entry: &Entry) -> Result<(), Problem> {
-        if matches!(entry, Entry::State(_)) {
-            match &mut self.writer {
-                Some(writer) => writer.write(entry)?,
-                None => self.waiting.push(entry.clone()),
-            }
-            return Ok(());
-        }
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            None => self.start()?,
-        };
-        writer.append(entry)?;
-        self.entries.push(entry.clone());
-        Ok(())
-    }
-}
-
-/// Whether a small file must survive a power cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Durable {
-    Yes,
-    No,
-}
-
-/// Puts a small file in place, whole and durable.
-pub(crate) fn place(path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
-    stage(path, bytes, Durable::Yes)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the journal's own files")]
-fn stage(path: &Path, bytes: &[u8], durable: Durable) -> Result<(), JournalError> {
-    let failed = |cause| JournalError::io(path, cause);
-    let temp = path.with_extension(format!("tmp-{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temp)
-        .map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    if durable == Durable::Yes {
-        file.sync_all().map_err(failed)?;
-    }
-    fs::rename(&temp, path).map_err(failed)?;
-    match path.parent() {
-        Some(folder) if durable == Durable::Yes => sync_dir(folder),
-        _ => Ok(()),
-    }
-}
-
-fn make_dir(path: &Path) -> Result<(), JournalError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|cause| JournalError::io(path, cause))
-}
-
-fn sync_dir(path: &Path) -> Result<(), JournalError> {
-    File::open(path)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|cause| JournalError::io(path, cause))
 }
 
 /// The chain head after a run, for the master to notice a truncated or swapped journal (J4).

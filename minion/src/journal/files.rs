@@ -1,0 +1,59 @@
+//! Small files of the journal, put in place whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::JournalError;
+
+/// Whether a small file must survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durable {
+    Yes,
+    No,
+}
+
+/// Puts a small file in place, whole and durable.
+pub(crate) fn place(path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
+    stage(path, bytes, Durable::Yes)
+}
+
+/// Puts a small file in place, whole.
+#[expect(clippy::disallowed_methods, reason = "the journal's own files")]
+pub(super) fn stage(path: &Path, bytes: &[u8], durable: Durable) -> Result<(), JournalError> {
+    let failed = |cause| JournalError::io(path, cause);
+    let temp = path.with_extension(format!("tmp-{}", std::process::id()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temp)
+        .map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    if durable == Durable::Yes {
+        file.sync_all().map_err(failed)?;
+    }
+    fs::rename(&temp, path).map_err(failed)?;
+    match path.parent() {
+        Some(folder) if durable == Durable::Yes => sync_dir(folder),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a directory that only root may enter.
+pub(super) fn make_dir(path: &Path) -> Result<(), JournalError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|cause| JournalError::io(path, cause))
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_dir(path: &Path) -> Result<(), JournalError> {
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|cause| JournalError::io(path, cause))
+}
