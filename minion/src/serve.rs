@@ -72,9 +72,16 @@ impl Line {
     /// # Errors
     /// The line is gone.
     pub fn say(&self, message: &FromMinion) -> Result<(), ServeError> {
-        let bytes = control(message)?;
+        self.pass(&control(message)?)
+    }
+
+    /// Sends frames as they are.
+    ///
+    /// # Errors
+    /// The line is gone.
+    pub(crate) fn pass(&self, bytes: &[u8]) -> Result<(), ServeError> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.0.write_all(&bytes)?;
+        held.0.write_all(bytes)?;
         held.0.flush()?;
         held.1 = Instant::now();
         Ok(())

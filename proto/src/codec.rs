@@ -53,14 +53,18 @@ pub enum CodecError {
 /// # Errors
 /// [`CodecError::Json`] when the value cannot be written as JSON.
 pub fn control<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
-    let body = serde_json::to_vec(message)?;
+    Ok(message_of(&serde_json::to_vec(message)?))
+}
+
+/// The bytes of a control message as frames, to pass on what was read.
+pub fn message_of(body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(body.len() + HEADER);
     let mut parts = body.chunks(BLOB_PART).peekable();
     while let Some(part) = parts.next() {
         let kind = if parts.peek().is_some() { JSON_PART } else { JSON };
         push(&mut bytes, kind, &[part]);
     }
-    Ok(bytes)
+    bytes
 }
 
 /// A blob as frames of at most [`BLOB_PART`] bytes each.

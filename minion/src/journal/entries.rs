@@ -113,7 +113,8 @@ fn parse(line: &[u8]) -> Result<Record, &'static str> {
     if checksum(seq, &prev, body) != sum {
         return Err("its checksum does not fit");
     }
-    let entry = serde_json::from_str(body).map_err(|_| "written by a newer version, or not an entry")?;
+    let entry =
+        serde_json::from_slice(body.as_bytes()).map_err(|_| "written by a newer version, or not an entry")?;
     Ok(Record {
         seq,
         prev,

@@ -141,7 +141,7 @@ fn read(mut file: &File) -> Holder {
     let mut text = String::new();
     // The text is for people: an unreadable one names nobody, and the lock still holds.
     match file.rewind().and_then(|()| file.read_to_string(&mut text)) {
-        Ok(_) => serde_json::from_str(&text).unwrap_or_default(),
+        Ok(_) => serde_json::from_slice(text.as_bytes()).unwrap_or_default(),
         Err(_) => Holder::default(),
     }
 }

@@ -392,3 +392,6 @@ pub fn chain_head(journal: &Journal) -> Result<Digest, JournalError> {
         _ => Ok(entries::origin()),
     }
 }
+
+#[cfg(test)]
+mod tests;

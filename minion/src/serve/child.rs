@@ -14,7 +14,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use proto::codec::{Frame, control, parse};
+use proto::codec::{Frame, control, message_of};
 use proto::frame::{Apply, Rollback};
 use proto::{Catalog, Decoder, FromMinion, RunHeader};
 use serde::{Deserialize, Serialize};
@@ -81,9 +81,7 @@ pub(super) fn run(
             while let Ok(count) = output.read(&mut buffer) {
                 decoder.feed(&buffer[..count]);
                 while let Ok(Some(Frame::Control(body))) = decoder.next_frame() {
-                    if let Ok(message) = parse::<FromMinion>(&body)
-                        && sender.send(message).is_err()
-                    {
+                    if sender.send(body).is_err() {
                         // The session is over. The pipe closes with this thread and the run notices.
                         return;
                     }
@@ -103,8 +101,9 @@ pub(super) fn run(
         }
         match messages.recv_timeout(Duration::from_millis(200)) {
             Ok(message) => {
-                settled |= !matches!(message, FromMinion::Entry(_));
-                line.say(&message)?;
+                // Everything but an entry is a last word. What our own run wrote is passed on unread.
+                settled |= !message.starts_with(br#"{"entry":"#);
+                line.pass(&message_of(&message))?;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,

@@ -94,14 +94,13 @@ fn three<'a, T: PartialEq>(before: &'a T, after: &'a T, live: &'a T) -> Option<&
 
 /// The same for any two values of one kind, over all their attributes; modification times go with the contents.
 fn attributes(before: &Value, after: &Value, live: &Value) -> Option<Value> {
-    let json = |value: &Value| serde_json::to_value(value).ok();
     let (before_json, after_json, live_json) = (json(before)?, json(after)?, json(live)?);
     let kind = |value: &Json| value.as_object().and_then(|map| map.keys().next().cloned());
     if kind(&before_json)? != kind(&after_json)? || kind(&after_json)? != kind(&live_json)? {
         return None;
     }
     let merged = leaves(&before_json, &after_json, &live_json)?;
-    let mut merged: Value = serde_json::from_value(merged).ok()?;
+    let mut merged: Value = serde_json::from_slice(&serde_json::to_vec(&merged).ok()?).ok()?;
     if let (
         Value::File { content, meta, .. },
         Value::File {
@@ -115,6 +114,11 @@ fn attributes(before: &Value, after: &Value, live: &Value) -> Option<Value> {
         meta.mtime = was.mtime;
     }
     Some(merged)
+}
+
+/// A value as JSON, by way of its text: the agent carries the code for that anyway, and for no other.
+fn json(value: &Value) -> Option<Json> {
+    serde_json::from_slice(&serde_json::to_vec(value).ok()?).ok()
 }
 
 fn leaves(before: &Json, after: &Json, live: &Json) -> Option<Json> {

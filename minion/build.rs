@@ -1,0 +1,34 @@
+//! Packs the relocations of the shipped agent, which saves a fifteenth of its size.
+//!
+//! Only where the C library it is linked with can unpack them: glibc does since 2.36. A linker that does not know the
+//! option ignores it.
+
+use std::process::Command;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a build script asks the system it builds on"
+)]
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=OPT_LEVEL");
+    // The agent's own profile is the only one that optimises for size alone.
+    if std::env::var("OPT_LEVEL").as_deref() != Ok("z") {
+        return;
+    }
+    let told = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
+    let version = told
+        .map(|told| String::from_utf8_lossy(&told.stdout).into_owned())
+        .unwrap_or_default();
+    if unpacks(&version) {
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
+}
+
+/// Whether `glibc 2.36` or newer.
+fn unpacks(version: &str) -> bool {
+    let number = version.trim().strip_prefix("glibc ").unwrap_or_default();
+    let mut parts = number.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let (major, minor) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    (major, minor) >= (2, 36)
+}

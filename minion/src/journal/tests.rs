@@ -1,0 +1,207 @@
+use super::*;
+use crate::fake::file;
+use crate::probe::path;
+use crate::scratch::Scratch;
+use proto::{Address, ChunkId, PreImage, StateResult, Value};
+
+fn id() -> ChunkId {
+    ChunkId {
+        state: "file".into(),
+        id: "i".into(),
+        name: "n".into(),
+        fun: "managed".into(),
+    }
+}
+
+fn intent(act_num: u64) -> Entry {
+    let was = Value::Absent;
+    Entry::Intent {
+        act_num,
+        chunk: Some(id()),
+        acts: vec![Act::assign(path("/a"), was.clone(), file("x"))],
+        before: vec![PreImage {
+            at: path("/a"),
+            was,
+            fidelity: proto::Fidelity::Exact,
+        }],
+    }
+}
+
+fn done(act_num: u64, changes: Vec<Change>) -> Entry {
+    Entry::Done { act_num, changes }
+}
+
+fn change() -> Change {
+    Change {
+        at: path("/a"),
+        before: Value::Absent,
+        after: file("x"),
+    }
+}
+
+fn begin(journal: &Journal, run: &str) -> OpenRun {
+    let lock = Lock::take(journal.dir(), run).expect("free");
+    let header = RunHeader {
+        run: run.into(),
+        ..RunHeader::default()
+    };
+    journal.begin(header, lock).expect("room")
+}
+
+fn report(run: &str) -> Report {
+    Report {
+        run: run.into(),
+        outcome: Outcome::Ok,
+        generation: 0,
+        previous_generation: 0,
+        states: Vec::new(),
+        duration_ms: 0,
+        notes: Vec::new(),
+        peak_rss_kib: 0,
+        cpu_ms: 0,
+    }
+}
+
+#[test]
+fn a_run_that_changes_nothing_leaves_only_when_it_ended() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(scratch.root()).expect("room");
+    let mut run = begin(&journal, "quiet");
+    let result = StateResult::met(&id(), "s");
+    run.append(&Entry::State(result)).expect("kept in memory");
+    run.close(Outcome::Ok, Some(report("quiet"))).expect("room");
+    assert_eq!(
+        (
+            journal.runs().expect("readable"),
+            journal.generation().expect("readable")
+        ),
+        (vec![], 0)
+    );
+    assert_eq!(journal.last().map(|last| last.run), Some("quiet".into()));
+    assert_eq!(
+        journal.report_of("quiet").expect("readable"),
+        Some(report("quiet"))
+    );
+    assert_eq!(journal.report_of("other").expect("readable"), None);
+}
+
+#[test]
+fn runs_chain_and_only_those_that_changed_something_make_a_generation() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(scratch.root()).expect("room");
+    for (run, changes, generation) in [
+        ("a", vec![change()], 1),
+        ("b", vec![], 1),
+        ("c", vec![change()], 2),
+    ] {
+        let before = chain_head(&journal).expect("readable");
+        let mut open = begin(&journal, run);
+        open.append(&Entry::State(StateResult::met(&id(), "s")))
+            .expect("room");
+        open.append(&intent(0)).expect("room");
+        open.append(&done(0, changes)).expect("room");
+        assert_eq!(open.generation_after(Outcome::Changed), generation, "{run}");
+        open.close(Outcome::Changed, Some(report(run))).expect("room");
+        assert_eq!(journal.generation().expect("readable"), generation, "{run}");
+        let number = *journal.runs().expect("readable").last().expect("one");
+        let read = entries::read(&journal.entries_path(number)).expect("readable");
+        assert_eq!(read.first, before, "{run} points at the run before it");
+        assert_eq!(
+            read.entries.len(),
+            5,
+            "the state from before the first act is there too"
+        );
+    }
+    let numbers: Vec<_> = journal
+        .generations()
+        .expect("readable")
+        .iter()
+        .map(|found| found.number)
+        .collect();
+    assert_eq!(numbers, [2, 1]);
+    // The next run sweeps the one that changed nothing; its number is not used again.
+    let mut open = begin(&journal, "d");
+    open.append(&intent(0)).expect("room");
+    assert_eq!(journal.runs().expect("readable"), [1, 3, 4]);
+}
+
+#[test]
+fn permissions_are_roots_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new();
+    let dir = scratch.path("state");
+    let journal = Journal::open(&dir).expect("room");
+    let mut open = begin(&journal, "a");
+    open.append(&intent(0)).expect("room");
+    open.append(&done(0, vec![change()])).expect("room");
+    open.close(Outcome::Changed, None).expect("room");
+    lock::Fence::default().store(&dir).expect("room");
+    let mut left = vec![dir];
+    while let Some(path) = left.pop() {
+        let found = fs::metadata(&path).expect("there");
+        let wanted = if found.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(found.permissions().mode() & 0o777, wanted, "{}", path.display());
+        if found.is_dir() {
+            left.extend(
+                fs::read_dir(&path)
+                    .expect("readable")
+                    .map(|entry| entry.expect("readable").path()),
+            );
+        }
+    }
+}
+
+#[test]
+fn what_came_back_is_no_net_change() {
+    let there_and_back = [
+        change(),
+        Change {
+            before: file("x"),
+            after: Value::Absent,
+            ..change()
+        },
+    ];
+    assert_eq!(net(there_and_back.iter()), []);
+    let twice = [
+        change(),
+        Change {
+            before: file("x"),
+            after: file("y"),
+            ..change()
+        },
+    ];
+    assert_eq!(
+        net(twice.iter()),
+        [Change {
+            after: file("y"),
+            ..change()
+        }]
+    );
+}
+
+/// One file per version that was ever written; each is read as it was meant.
+#[test]
+fn every_version_of_the_format_is_read() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/journal/fixtures");
+    for version in [FORMAT] {
+        let read = entries::read(&fixtures.join(format!("{version}.entries"))).expect("a fixture");
+        assert!(
+            !read.torn && read.damage.is_empty(),
+            "{version}: {:?}",
+            read.damage
+        );
+        let run = record(1, read).expect("a run");
+        assert_eq!(
+            (run.header.format.as_str(), run.header.run.as_str()),
+            (version, "R2")
+        );
+        assert_eq!(run.generation(), Some(1));
+        assert!(matches!(run.close, Some((Outcome::Changed, Some(_)))));
+        let touched: Vec<Address> = net(run.changes()).into_iter().map(|change| change.at).collect();
+        assert_eq!(
+            touched,
+            ["/srv/example/a", "/srv/example/x", "/srv/example/x/y"].map(path)
+        );
+    }
+    assert!(newer("2.0") && !newer("1.7") && !newer(FORMAT));
+}
