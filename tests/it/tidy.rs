@@ -88,6 +88,7 @@ fn each_room_depends_on_what_it_may() {
         "serde_json",
         "thiserror",
         "fancy-regex",
+        "regex-automata",
         "difflib",
     ];
     for (member, allowed) in [("salt-rs-proto", &proto[..]), ("salt-rs-states", &states[..])] {

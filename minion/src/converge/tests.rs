@@ -1,3 +1,5 @@
+//! The loop on a host in memory: order, guards, watches, plans that come true.
+
 use super::*;
 use crate::dry::Dry;
 use crate::fake::{Fake, Offer, dir, file};

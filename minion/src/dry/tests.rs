@@ -1,3 +1,5 @@
+//! What a plan sees of what it planned.
+
 use super::*;
 use crate::fake::{Fake, dir, file};
 use crate::probe::path;

@@ -1,3 +1,5 @@
+//! What a host keeps of its runs, and what it does not.
+
 use super::*;
 use crate::fake::file;
 use crate::probe::path;
@@ -183,7 +185,8 @@ fn what_came_back_is_no_net_change() {
 #[test]
 fn every_version_of_the_format_is_read() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/journal/fixtures");
-    for version in [FORMAT] {
+    let versions: &[&str] = &[FORMAT];
+    for version in versions.iter().copied() {
         let read = entries::read(&fixtures.join(format!("{version}.entries"))).expect("a fixture");
         assert!(
             !read.torn && read.damage.is_empty(),

@@ -1,3 +1,5 @@
+//! Salt's requisites: each rule by itself, and laws over all small sets.
+
 use super::*;
 use crate::probe::{catalog, chunk, needs};
 use RequisiteKind::*;

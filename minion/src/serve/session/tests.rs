@@ -1,3 +1,5 @@
+//! One session, message by message, on a host that lies in a scratch directory.
+
 use super::*;
 use crate::live::Live;
 use crate::probe::{catalog, chunk};
