@@ -12,6 +12,8 @@ mod crash;
 #[cfg(test)]
 mod cut;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod lint;

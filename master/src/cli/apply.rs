@@ -139,12 +139,8 @@ fn converge_all(context: &Context, hosts: Vec<Host>, job: &Job) -> Result<Done, 
                 lost.insert(id.clone(), nothing(&id, sentence));
             }
             Err(Unready::Trouble(trouble)) => {
-                let result = HostResult::without_report(
-                    &id,
-                    Outcome::Unreachable,
-                    trouble.to_string(),
-                    trouble.hint(),
-                );
+                let result =
+                    HostResult::without_report(&id, trouble.outcome(), trouble.to_string(), trouble.hint());
                 lost.insert(id, result);
             }
         }

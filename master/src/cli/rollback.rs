@@ -169,7 +169,7 @@ fn result(told: &Answered, command: &Rollback, stopped: bool) -> HostResult {
             let outcome = if trouble.leaves_doubt() && !stopped {
                 Outcome::Unknown
             } else {
-                Outcome::Unreachable
+                trouble.outcome()
             };
             HostResult::without_report(id, outcome, trouble.to_string(), trouble.hint())
         }

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use proto::frame::PROTOCOL;
-use proto::{CodecError, FromMinion, Report};
+use proto::{CodecError, FromMinion, Outcome, Report};
 
 use super::{Fleet, Host};
+use crate::failure::Kind;
 use crate::link::{Link, LinkError};
 use crate::session::{SessionError, greeting};
 use crate::transport::{ConnectError, Session, Traffic, Transport};
@@ -37,6 +38,15 @@ impl Trouble {
     /// Whether anything may have happened on the host that we do not know of.
     pub const fn leaves_doubt(&self) -> bool {
         matches!(self, Self::Link(_) | Self::Session(_))
+    }
+
+    /// How a host ends that was not even begun with: out of reach, or refused (an unknown key, a bad name).
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Connect(error) if error.exit_code() == Kind::Refused.exit_code() => Outcome::Refused,
+            Self::Fault(_) => Outcome::Failed,
+            _ => Outcome::Unreachable,
+        }
     }
 
     /// The way out, where there is one to say.

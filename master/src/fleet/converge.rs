@@ -235,11 +235,9 @@ pub fn of_report(id: &str, report: Report) -> HostResult {
 
 fn of_trouble(host: &mut Host, request: &Request, trouble: Trouble, states: Vec<StateResult>) -> HostResult {
     let outcome = match &trouble {
-        Trouble::Connect(_) => Outcome::Unreachable,
-        Trouble::Fault(_) => Outcome::Failed,
+        Trouble::Link(_) | Trouble::Session(_) if !request.plan => Outcome::Unknown,
         // A plan leaves nothing in doubt.
-        _ if request.plan => Outcome::Unreachable,
-        _ => Outcome::Unknown,
+        trouble => trouble.outcome(),
     };
     if outcome == Outcome::Unknown && trouble.leaves_doubt() {
         // The run file says so too; from there it is remembered.
