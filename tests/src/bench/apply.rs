@@ -1,15 +1,24 @@
 //! One host: the first time, the second time, and what a connection alone costs.
 
+use std::process::Command;
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::measure::{Run, median_of, millis, run, settled, watch};
+use super::measure::{Run, median, millis, run, settled, watch};
 use super::peers::Peer;
 use super::sheet::{Missing, Row, Sheet, Unit};
-use super::{job, peers};
-use crate::lab::Lab;
+use super::{job, open, peers};
+use crate::lab::{Host, Lab};
 
-/// Goal of the architecture for a no-op of 100 states, on the host.
+/// CPU time of a no-op of 100 states on the host, in milliseconds.
 const ON_HOST: f64 = 50.0;
+/// Bytes a first converge may send, the agent included.
+const SENT: f64 = 2.0 * 1_048_576.0;
+/// Bytes the agent may hold in memory while it applies a thousand states.
+const RESIDENT: f64 = 20.0 * 1_048_576.0;
+/// How often the two commands are measured in turn.
+const PAIRS: usize = 9;
 const HOST: &str = "h1";
 
 pub(super) fn measure(sheet: &mut Sheet) {
@@ -29,10 +38,9 @@ fn own(sheet: &mut Sheet, lab: &Lab, others: &[Peer]) {
     apply.args(["apply", HOST, "--json"]);
 
     let fresh = |sheet: &Peer| peers::fresh(host, &sheet.command());
-    let (first, agent) = watch("salt-rs-minion", &cgroup(lab), || {
-        job::erase(host)?;
-        run(&apply).and_then(|run| outcome(&run, "changed"))
-    });
+    let first = job::erase(host)
+        .and_then(|()| run(&apply))
+        .and_then(|run| outcome(&run, "changed"));
     let mut row = Row::new(
         "first converge, agent sent",
         Unit::Millis,
@@ -43,74 +51,122 @@ fn own(sheet: &mut Sheet, lab: &Lab, others: &[Peer]) {
         .map(|other| (other.name.to_owned(), fresh(other)))
         .collect();
     sheet.add(row);
+    let sent = first.clone().and_then(|run| figure(&run, "traffic/bytes_up"));
+    sheet.add(Row::new("first converge, bytes sent", Unit::Bytes, sent).at_most(SENT));
 
     // The peers have just made the files; what is left to compare is who finds that out soonest.
     let again = match &first {
         Ok(_) => converged(&apply),
         Err(why) => Err(why.clone()),
     };
-    let ssh = millis(9, host.ssh_command("root").arg("true"));
-    let no_op = again.and_then(|_| {
-        median_of(9, || {
-            run(&apply)
-                .and_then(|run| outcome(&run, "ok"))
-                .map(|run| run.millis)
-        })
+    let ssh = host.ssh_command("root");
+    let mut last = Err("not measured".to_owned());
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let taken = again.and_then(|()| {
+        for _ in 0..PAIRS {
+            theirs.push(millis(1, &with(&ssh, "true"))?);
+            let done = run(&apply).and_then(|run| outcome(&run, "ok"))?;
+            ours.push(done.millis);
+            last = Ok(done);
+        }
+        Ok(())
     });
+    let middle = |all: Vec<f64>| taken.clone().and_then(|()| median(all));
+    let (ours, theirs) = (middle(ours), middle(theirs));
     sheet.add(Row::new(
         "`ssh host true`, OpenSSH as it comes",
         Unit::Millis,
-        ssh.clone(),
+        theirs.clone(),
     ));
     let mut row =
-        Row::new("no-op, one command", Unit::Millis, no_op).at_most_measured(&ssh, "`ssh host true`");
+        Row::new("no-op, one command", Unit::Millis, ours).at_most_measured(&theirs, "`ssh host true`");
     row.others = others
         .iter()
         .map(|other| (other.name.to_owned(), settled(&other.command())))
         .collect();
     sheet.add(row);
-
-    let last = run(&apply).and_then(|run| outcome(&run, "ok"));
-    let document = last.as_ref().map_err(Clone::clone).and_then(document);
-    let figure = |path: &str| document.clone().and_then(|all| number(&all, path));
-    let on_host = figure(&format!("/hosts/{HOST}/duration_ms"));
-    sheet.add(Row::new("no-op, time on the host", Unit::Millis, on_host).at_most(ON_HOST));
-    let traffic = |name: &str| {
-        let host = figure(&format!("/hosts/{HOST}/traffic/{name}"));
-        host.or_else(|_| figure(&format!("/traffic/{name}")))
-    };
+    let of_last = |path: &str| last.clone().and_then(|run| figure(&run, path));
     sheet.add(
         Row::new(
-            "no-op on an open session, round trips",
-            Unit::Count,
-            traffic("round_trips"),
+            "no-op, one command, CPU on the host",
+            Unit::Millis,
+            of_last("agent/cpu_ms"),
         )
-        .at_most(1.0),
+        .at_most(ON_HOST),
     );
+    sheet.add(Row::new("no-op, catalogs compiled again", Unit::Count, of_last("compiled")).at_most(0.0));
     sheet.add(Row::new(
-        "no-op on an open session, bytes sent",
+        "no-op, bytes sent with one command",
         Unit::Bytes,
-        traffic("bytes_up"),
-    ));
-    sheet.add(Row::new(
-        "no-op on an open session, bytes received",
-        Unit::Bytes,
-        traffic("bytes_down"),
+        of_last("traffic/bytes_up"),
     ));
     sheet.add(Row::new(
         "peak memory of the master, no-op",
         Unit::Bytes,
         last.map(|run| run.peak),
     ));
+    on_open(sheet, host);
+    thousand(sheet, lab);
+}
+
+/// What the same costs a master that keeps its session.
+fn on_open(sheet: &mut Sheet, host: &Host) {
+    let trip = open::no_op(host, Duration::ZERO);
+    let figure = |take: fn(&open::Trip) -> f64| trip.as_ref().map(take).map_err(Clone::clone);
+    let name = |what: &str| format!("no-op on an open session, {what}");
+    sheet.add(Row::new(name("round trips"), Unit::Count, figure(|trip| trip.turns)).at_most(1.0));
+    sheet.add(Row::new(name("CPU on the host"), Unit::Millis, figure(|trip| trip.cpu)).at_most(ON_HOST));
+    sheet.add(Row::new(name("time"), Unit::Millis, figure(|trip| trip.millis)));
+    sheet.add(Row::new(name("bytes sent"), Unit::Bytes, figure(|trip| trip.up)));
     sheet.add(Row::new(
-        "peak memory of the agent, first converge",
+        name("bytes received"),
         Unit::Bytes,
-        first.and(agent),
+        figure(|trip| trip.down),
     ));
 }
 
+/// What the agent needs for many states.
+fn thousand(sheet: &mut Sheet, lab: &Lab) {
+    let host = lab.host(HOST);
+    let project = job::thousand(lab);
+    let mut apply = project.command();
+    apply.args(["apply", HOST, "--json"]);
+    let (first, seen) = watch("salt-rs-minion", &cgroup(lab), || {
+        job::erase(host)?;
+        run(&apply).and_then(|run| outcome(&run, "changed"))
+    });
+    let told = first
+        .clone()
+        .and_then(|run| figure(&run, "agent/peak_rss_kib"))
+        .map(|kib| kib * 1024.0);
+    let peak = told.and_then(|told| Ok(seen?.max(told)));
+    sheet.add(Row::new(
+        "first converge of 1000 states",
+        Unit::Millis,
+        first.map(|run| run.millis),
+    ));
+    sheet.add(Row::new("peak memory of the agent in it", Unit::Bytes, peak).at_most(RESIDENT));
+}
+
+/// A command with one more word.
+fn with(command: &Command, word: &str) -> Command {
+    let mut longer = crate::os::command(&command.get_program().to_string_lossy());
+    longer.args(command.get_args()).arg(word);
+    longer
+}
+
+/// A figure of the host in a run's document; `true` and `false` count as 1 and 0.
+fn figure(run: &Run, path: &str) -> Result<f64, Missing> {
+    let path = format!("/hosts/{HOST}/{path}");
+    let all = document(run)?;
+    match all.pointer(&path).and_then(Value::as_bool) {
+        Some(yes) => Ok(f64::from(u8::from(yes))),
+        None => number(&all, &path),
+    }
+}
+
 /// Brings the host to where nothing is left to do.
-fn converged(apply: &std::process::Command) -> Result<(), Missing> {
+fn converged(apply: &Command) -> Result<(), Missing> {
     run(apply)?;
     run(apply).and_then(|run| outcome(&run, "ok")).map(drop)
 }

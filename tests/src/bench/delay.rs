@@ -8,15 +8,17 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::apply::outcome;
-use super::job;
 use super::measure::{median_of, run};
 use super::sheet::{Missing, Row, Sheet, Unit};
+use super::{job, open};
 use crate::lab::{Host, Lab};
 use crate::project::Project;
 use crate::relay::Relay;
 
 const ONE_WAY: Duration = Duration::from_millis(50);
 const HOST: &str = "far";
+/// Parts of a round trip by which a difference of two medians may be wrong.
+const UNSURE: f64 = 0.2;
 
 /// What a command takes over a wire.
 struct Figures {
@@ -47,8 +49,7 @@ pub(super) fn measure(sheet: &mut Sheet) {
     let project = job::project(&lab);
     // The settings of the project change with the port: it lives as long as the command that is run in it.
     let apply = |port: u16| apply(&lab, &project, host, port);
-    // The last to be measured is nobody's goal.
-    _ = rows(
+    let far = rows(
         sheet,
         host,
         "no-op, one command",
@@ -56,6 +57,21 @@ pub(super) fn measure(sheet: &mut Sheet) {
         |run| outcome(run, "ok").map(|run| run.millis),
         Some(ssh),
     );
+    // On an open session the wire is all that is waited for.
+    let far = far.0.and_then(|_| open::no_op(host, ONE_WAY));
+    let near = open::no_op(host, Duration::ZERO);
+    let waited = far
+        .clone()
+        .and_then(|far| Ok((far.millis - near?.millis) / round_trip()));
+    let what = "no-op on an open session";
+    let millis = far.map(|far| far.millis);
+    sheet.add(Row::new(format!("{what}: time"), Unit::Millis, millis));
+    sheet.add(Row::new(format!("{what}: round trips waited for"), Unit::Count, waited).at_most(1.0 + UNSURE));
+}
+
+/// Milliseconds there and back.
+fn round_trip() -> f64 {
+    2.0 * ONE_WAY.as_secs_f64() * 1000.0
 }
 
 fn apply(lab: &Lab, project: &Project, host: &Host, port: u16) -> Result<Command, Missing> {
@@ -97,7 +113,7 @@ fn rows(
     let far = over(host, ONE_WAY, command, &judge);
     let figure = |take: fn(&Figures) -> f64| far.as_ref().map(take).map_err(Clone::clone);
     let waited = match (&near, &far) {
-        (Ok(near), Ok(far)) => Ok((far.millis - near.millis) / (2.0 * ONE_WAY.as_secs_f64() * 1000.0)),
+        (Ok(near), Ok(far)) => Ok((far.millis - near.millis) / round_trip()),
         (Err(why), _) | (_, Err(why)) => Err(why.clone()),
     };
     let millis = figure(|figures| figures.millis);

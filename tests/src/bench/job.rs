@@ -9,6 +9,11 @@ const FILES: usize = 100;
 
 /// The state file.
 pub(crate) fn sls() -> String {
+    files(FILES)
+}
+
+/// The state file for so many files.
+fn files(count: usize) -> String {
     let text = "{% for i in range(COUNT) %}
 /etc/bench/file{{ i }}.conf:
   file.managed:
@@ -19,7 +24,7 @@ pub(crate) fn sls() -> String {
     - makedirs: True
 {% endfor %}
 ";
-    text.replace("COUNT", &FILES.to_string())
+    text.replace("COUNT", &count.to_string())
 }
 
 /// The playbook. One task with a loop runs the module once for each file, as that many tasks would.
@@ -60,6 +65,17 @@ pub(crate) fn project(lab: &Lab) -> Project {
         &[
             ("salt/top.sls", "base:\n  '*': [bench]\n"),
             ("salt/bench.sls", &sls()),
+        ],
+    )
+}
+
+/// The same with a thousand files.
+pub(crate) fn thousand(lab: &Lab) -> Project {
+    Project::on(
+        lab,
+        &[
+            ("salt/top.sls", "base:\n  '*': [bench]\n"),
+            ("salt/bench.sls", &files(1000)),
         ],
     )
 }

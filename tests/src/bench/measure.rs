@@ -84,7 +84,11 @@ pub(crate) fn median_of(
     times: usize,
     mut take: impl FnMut() -> Result<f64, Missing>,
 ) -> Result<f64, Missing> {
-    let mut figures = (0..times).map(|_| take()).collect::<Result<Vec<_>, _>>()?;
+    median((0..times).map(|_| take()).collect::<Result<Vec<_>, _>>()?)
+}
+
+/// The median of several figures.
+pub(crate) fn median(mut figures: Vec<f64>) -> Result<f64, Missing> {
     figures.sort_by(f64::total_cmp);
     figures
         .get(figures.len() / 2)

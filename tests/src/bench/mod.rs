@@ -11,6 +11,7 @@ mod delay;
 mod fleet;
 mod job;
 mod measure;
+mod open;
 mod peers;
 mod sheet;
 
