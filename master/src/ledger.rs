@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -33,6 +34,7 @@ pub struct Ledger {
     dir: PathBuf,
     runs: Runs,
     index: Index,
+    recalled: Arc<Mutex<BTreeMap<String, Remembered>>>,
 }
 
 /// One run as recorded.
@@ -138,6 +140,7 @@ impl Ledger {
             dir: dir.to_owned(),
             runs: Runs::new(dir),
             index: Index::new(dir, PATIENCE),
+            recalled: Arc::default(),
         }
     }
 
@@ -151,16 +154,30 @@ impl Ledger {
             .recall(hosts)
             .map_err(|error| Failure::new(Kind::Refused, error))?;
         notes(screen, &recalled.notes);
+        self.recalled().extend(recalled.hosts.clone());
         Ok(recalled.hosts)
     }
 
-    /// Remembers hosts for the next command. That nothing could be remembered costs time later and nothing else.
+    /// Remembers hosts for the next command, as far as they differ from what was recalled. That nothing could be
+    /// remembered costs time later and nothing else.
     pub fn remember<'a>(&self, hosts: impl IntoIterator<Item = &'a Host>, screen: &Screen) {
-        let all = hosts
-            .into_iter()
-            .map(|host| (host.id.clone(), host.memory.clone()))
-            .collect();
-        notes(screen, &self.index.remember(&all));
+        let mut recalled = self.recalled();
+        let mut new = BTreeMap::new();
+        for host in hosts {
+            let known = recalled.get(&host.id);
+            if !known.is_some_and(|known| host.memory.is_known_by(known)) {
+                recalled.insert(host.id.clone(), host.memory.clone());
+                new.insert(host.id.clone(), host.memory.clone());
+            }
+        }
+        if !new.is_empty() {
+            notes(screen, &self.index.remember(&new));
+        }
+    }
+
+    /// What the index is known to hold.
+    fn recalled(&self) -> MutexGuard<'_, BTreeMap<String, Remembered>> {
+        self.recalled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets what is only a cache of a host.
@@ -201,10 +218,7 @@ impl Ledger {
     /// # Errors
     /// The run file cannot be written; then nothing was begun (M2).
     pub fn begin(&self, header: RunHeader, told: &[Told]) -> Result<Open, Failure> {
-        let mut writer = self.runs.create(header).map_err(refused)?;
-        for told in told {
-            writer.append(&RunRecord::Told(told.clone())).map_err(refused)?;
-        }
+        let writer = self.runs.create(header, told).map_err(refused)?;
         Ok(Open { writer })
     }
 
@@ -217,7 +231,7 @@ impl Ledger {
             .ok_or_else(|| Failure::new(Kind::Refused, format!("{host} told of a run {:?}", report.run)))?;
         let record = host_record(&of_report(host, report.clone()), 0);
         RunWriter::reopen(self.runs.dir(), &id)
-            .and_then(|mut writer| writer.append(&record))
+            .and_then(|mut writer| writer.append(&[record]))
             .map_err(refused)?;
         notes(screen, &self.index.settled(host, &id));
         Ok(())
@@ -261,13 +275,14 @@ impl Open {
     ///
     /// # Errors
     /// The run file cannot be written.
-    pub fn finish(mut self, result: &RunResult, hosts: &BTreeMap<String, u64>) -> Result<(), Failure> {
-        for host in &result.hosts {
+    pub fn finish(self, result: &RunResult, hosts: &BTreeMap<String, u64>) -> Result<(), Failure> {
+        let one = |host: &HostResult| {
             let epoch = hosts.get(&host.host).copied().unwrap_or_default();
-            self.writer.append(&host_record(host, epoch)).map_err(refused)?;
-        }
+            host_record(host, epoch)
+        };
+        let records = result.hosts.iter().map(one).collect();
         let summary = Summary::of(result.hosts.iter().map(|host| host.outcome));
-        self.writer.finish(rfc3339(), summary).map_err(refused)
+        self.writer.finish(records, rfc3339(), summary).map_err(refused)
     }
 }
 

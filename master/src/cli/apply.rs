@@ -8,7 +8,7 @@ use clap::Args;
 use super::context::{Context, mapping, merged};
 use super::options::{Selection, Targets};
 use crate::failure::{Failure, Kind};
-use crate::fleet::{Compiler, Converged, Host, Prepared, Request, Unready, converge, prepare};
+use crate::fleet::{Compiler, Converged, Fleet, Gate, Host, Prepared, Request, Unready, converge, prepare};
 use crate::ledger::{Open, by};
 use crate::report::{HostResult, Mode, RunResult, json, text};
 use crate::store::{RunHeader, Told};
@@ -71,13 +71,19 @@ fn run(selection: &Selection, mode: Mode, take_over: bool, context: &Context) ->
             .map_err(|error| Failure::usage(format!("the pillar on the command line: {error}")))?,
         None => Default::default(),
     };
-    let hosts = context.hosts()?;
     let sls = selection.sls();
     let exclude = selection
         .keyword("exclude")
         .map(|names| names.split(',').map(str::to_owned).collect())
         .unwrap_or_default();
-    let compiler = context.compiler(sls.clone(), pillar)?.excluding(exclude);
+    // What is remembered of the hosts lies on disk as the tree does: both are read at once.
+    let (hosts, compiler) = std::thread::scope(|scope| {
+        let compiler = scope.spawn(|| context.compiler(sls.clone(), pillar));
+        (context.hosts(), compiler.join())
+    });
+    let hosts = hosts?;
+    let compiler = compiler.map_err(|_| Failure::bug("reading the tree panicked"))??;
+    let compiler = compiler.excluding(exclude);
     let rev = compiler.rev().to_owned();
     let run = context.ledger.new_run()?;
     let job = Job {
@@ -86,6 +92,7 @@ fn run(selection: &Selection, mode: Mode, take_over: bool, context: &Context) ->
             rev: rev.clone(),
             by: by(),
             plan: mode == Mode::Plan,
+            told: Gate::opened(),
         },
         header: context.header(run, mode, &rev, sls),
         compiler: Arc::new(compiler),
@@ -148,15 +155,8 @@ fn converge_all(context: &Context, hosts: Vec<Host>, job: &Job) -> Result<Done, 
     if !broken.is_empty() {
         return Err(Failure::of(Kind::Tree, merged(broken)));
     }
-    let open = if job.request.plan {
-        None
-    } else {
-        Some(context.ledger.begin(job.header.clone(), &told(&ready))?)
-    };
-    let one =
-        |fleet, prepared: Prepared| converge(fleet, job.compiler.clone(), job.request.clone(), prepared);
-    let mut converged: BTreeMap<String, Converged> =
-        runtime.block_on(interruptible(fleet.each(ready, one)))?;
+    let (open, mut converged) =
+        runtime.block_on(interruptible(told_and_done(context, &fleet, job, ready)))??;
     drop(fleet);
     // The display ends with the last sender; it holds nothing that could fail.
     runtime.block_on(display).ok();
@@ -183,6 +183,37 @@ fn converge_all(context: &Context, hosts: Vec<Host>, job: &Job) -> Result<Done, 
             }
         });
     Ok((results.collect(), open, epochs))
+}
+
+/// Writes down what each host will be told, connects meanwhile, and converges all.
+async fn told_and_done(
+    context: &Context,
+    fleet: &Fleet,
+    job: &Job,
+    ready: Vec<(String, Prepared)>,
+) -> Result<(Option<Open>, BTreeMap<String, Converged>), Failure> {
+    let mut request = job.request.clone();
+    let begin = (!request.plan).then(|| {
+        let (ledger, header, told) = (context.ledger.clone(), job.header.clone(), told(&ready));
+        let (open, gate) = Gate::closed();
+        request.told = gate;
+        async move {
+            let begun = tokio::task::spawn_blocking(move || ledger.begin(header, &told)).await;
+            let begun = begun.map_err(|error| Failure::bug(format!("the run file: {error}")))??;
+            // Nobody may be left to tell.
+            open.send(true).ok();
+            Ok(begun)
+        }
+    });
+    let one = |fleet, prepared: Prepared| converge(fleet, job.compiler.clone(), request.clone(), prepared);
+    let converging = async { Ok(fleet.each(ready, one).await) };
+    match begin {
+        None => Ok((None, converging.await?)),
+        Some(begin) => {
+            let (open, converged) = tokio::try_join!(begin, converging)?;
+            Ok((Some(open), converged))
+        }
+    }
 }
 
 /// Salt's result for a host for which nothing is declared.

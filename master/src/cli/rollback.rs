@@ -245,6 +245,7 @@ fn of_report(id: &str, report: &RollbackReport, command: &Rollback, stopped: boo
         states: states.collect(),
         error,
         notes,
+        compiled: false,
         traffic: Default::default(),
         peak_rss_kib: 0,
         cpu_ms: 0,

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use proto::frame::PROTOCOL;
 use proto::{CodecError, FromMinion, Outcome, Report};
+use tokio::sync::watch;
 
 use super::{Fleet, Host};
 use crate::failure::Kind;
@@ -61,6 +62,34 @@ impl Trouble {
     }
 }
 
+/// Holds back what hosts are told until it is written down (M1). Connecting need not wait for that.
+#[derive(Debug, Clone)]
+pub struct Gate(watch::Receiver<bool>);
+
+impl Gate {
+    /// A closed gate, and what opens it: `true`. Dropped without, it stays closed for good.
+    pub fn closed() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// A gate for what need not be written down.
+    pub fn opened() -> Self {
+        Self(watch::channel(true).1)
+    }
+
+    /// Waits until it is open.
+    ///
+    /// # Errors
+    /// [`Trouble::Fault`]: it stays closed.
+    pub async fn pass(mut self) -> Result<(), Trouble> {
+        let opened = self.0.wait_for(|open| *open).await;
+        opened
+            .map(drop)
+            .map_err(|_| Trouble::Fault("the run could not be written down".to_owned()))
+    }
+}
+
 /// A session with a host and the line to its agent.
 #[derive(Debug)]
 pub struct Contact {
@@ -74,14 +103,15 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// Connects and starts the agent; `flight` holds the first frames, greeting included. Where the host is known to
-    /// hold this agent they go out with the request to start it.
+    /// Connects and starts the agent; `flight` holds the first frames, greeting included, and leaves once `told` opens.
+    /// Where the host is known to hold this agent they go out with the request to start it.
     ///
     /// # Errors
-    /// [`Trouble::Connect`], [`Trouble::Link`].
-    pub async fn open(fleet: &Fleet, host: &Host, flight: &[u8]) -> Result<Self, Trouble> {
+    /// [`Trouble::Connect`], [`Trouble::Link`], [`Trouble::Fault`] when `told` never opens.
+    pub async fn open(fleet: &Fleet, host: &Host, flight: &[u8], told: Gate) -> Result<Self, Trouble> {
         let since = Instant::now();
         let session = fleet.transports.open(&host.endpoint).await.map_err(Box::new)?;
+        told.pass().await?;
         let held = host.memory.agent.as_deref() == Some(fleet.agent.sha256);
         let pipe = session
             .agent(&fleet.agent, held.then_some(flight))
@@ -105,7 +135,8 @@ impl Contact {
     /// Any [`Trouble`].
     pub async fn greet(fleet: &Fleet, host: &Host) -> Result<Self, Trouble> {
         let attach = host.memory.unsettled.as_ref().map(ToString::to_string);
-        let mut contact = Self::open(fleet, host, &greeting(&fleet.master, attach, fleet.take_over)?).await?;
+        let greeting = greeting(&fleet.master, attach, fleet.take_over)?;
+        let mut contact = Self::open(fleet, host, &greeting, Gate::opened()).await?;
         match contact.link.next(fleet.patience).await? {
             FromMinion::Welcome {
                 protocol: PROTOCOL,

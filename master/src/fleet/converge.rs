@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proto::{Outcome, Report, StateResult};
 
 use super::prepare::{Unready, settle};
-use super::{Compiler, Contact, Fleet, Host, Prepared, Trouble};
+use super::{Compiler, Contact, Fleet, Gate, Host, Prepared, Trouble};
 use crate::report::HostResult;
 use crate::report::progress::{Event, Mark};
 use crate::session::{Converge, End, Held, Step};
@@ -22,6 +22,8 @@ pub struct Request {
     pub by: String,
     /// Only say what would be done.
     pub plan: bool,
+    /// Open once it is written down what each host will be told.
+    pub told: Gate,
 }
 
 /// What a converge leaves behind: the result, the host's memory, and the report of an earlier run heard on the way.
@@ -56,6 +58,7 @@ pub async fn converge(
         compiler: &compiler,
         contact,
         states: Vec::new(),
+        compiled: cargo.load.is_some(),
     };
     let ended = driver.drive(&mut host, &request, cargo, &mut settled).await;
     let partial = std::mem::take(&mut driver.states);
@@ -63,6 +66,7 @@ pub async fn converge(
         Ok(end) => of_end(&id, end),
         Err(trouble) => of_trouble(&mut host, &request, trouble, partial),
     };
+    result.compiled = driver.compiled;
     result.notes.extend(warnings.iter().map(ToString::to_string));
     if let Some(contact) = &driver.contact {
         result.traffic = contact.traffic();
@@ -86,6 +90,7 @@ struct Driver<'a> {
     compiler: &'a Arc<dyn Compiler>,
     contact: Option<Contact>,
     states: Vec<StateResult>,
+    compiled: bool,
 }
 
 impl Driver<'_> {
@@ -127,11 +132,13 @@ impl Driver<'_> {
         match &mut self.contact {
             Some(contact) => {
                 *settled = contact.settled.take();
+                request.told.clone().pass().await?;
                 contact.link.send(&machine.open_greeted(&held)?).await?;
             }
             None => {
                 fleet.tell(Event::Step(host.id.clone(), "connecting")).await;
-                self.contact = Some(Contact::open(fleet, host, &machine.open(&held)?).await?);
+                let (flight, told) = (machine.open(&held)?, request.told.clone());
+                self.contact = Some(Contact::open(fleet, host, &flight, told).await?);
             }
         }
         host.memory.agent = Some(fleet.agent.sha256.to_owned());
@@ -158,6 +165,7 @@ impl Driver<'_> {
                         Err(Unready::Broken(problems)) => return Ok(End::Fault(shown(&problems))),
                     };
                     catalog = cargo.digest;
+                    self.compiled = true;
                     fleet.tell(Event::States(host.id.clone(), cargo.chunks)).await;
                     let flight = machine.again(cargo)?;
                     if let Some(contact) = &mut self.contact {
@@ -227,6 +235,7 @@ pub fn of_report(id: &str, report: Report) -> HostResult {
         states: report.states,
         error: None,
         notes: report.notes,
+        compiled: false,
         traffic: Traffic::default(),
         peak_rss_kib: report.peak_rss_kib,
         cpu_ms: report.cpu_ms,

@@ -4,7 +4,7 @@ use proto::codec::control;
 use proto::frame::PROTOCOL;
 use proto::{FromMaster, FromMinion, Report};
 
-use super::{Contact, Fleet, Host, Trouble};
+use super::{Contact, Fleet, Gate, Host, Trouble};
 use crate::session::{SessionError, greeting};
 use crate::transport::Traffic;
 
@@ -54,7 +54,7 @@ async fn talk(
         fleet.take_over,
     )?;
     flight.extend(control(request)?);
-    let contact = slot.insert(Contact::open(fleet, host, &flight).await?);
+    let contact = slot.insert(Contact::open(fleet, host, &flight, Gate::opened()).await?);
     host.memory.agent = Some(fleet.agent.sha256.to_owned());
     loop {
         match contact.link.next(fleet.patience).await? {

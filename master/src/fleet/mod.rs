@@ -23,7 +23,7 @@ use crate::report::progress::Event;
 use crate::store::Remembered;
 use crate::transport::{Agent, Endpoint, Transports};
 
-pub use contact::{Contact, Trouble};
+pub use contact::{Contact, Gate, Trouble};
 pub use converge::{Converged, Request, converge, of_report};
 pub use exchange::{Told, exchange};
 pub use memory::told_grains;

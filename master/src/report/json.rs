@@ -40,6 +40,7 @@ pub fn host_object(host: &HostResult) -> Json {
         "previous_generation": host.previous_generation,
         "duration_ms": host.duration_ms,
         "states": host.states,
+        "compiled": host.compiled,
         "traffic": {
             "bytes_up": host.traffic.bytes_up,
             "bytes_down": host.traffic.bytes_down,

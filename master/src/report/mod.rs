@@ -50,6 +50,8 @@ pub struct HostResult {
     pub error: Option<(String, Option<String>)>,
     /// Further lines for people.
     pub notes: Vec<String>,
+    /// Whether its catalog was compiled for this run; one made from the same inputs is not compiled again.
+    pub compiled: bool,
     /// What the session moved.
     pub traffic: Traffic,
     /// The agent's peak resident memory in KiB; 0 when not told.
@@ -70,6 +72,7 @@ impl HostResult {
             states: Vec::new(),
             error: Some((cause, help)),
             notes: Vec::new(),
+            compiled: false,
             traffic: Traffic::default(),
             peak_rss_kib: 0,
             cpu_ms: 0,

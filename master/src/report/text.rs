@@ -283,6 +283,7 @@ mod tests {
             ],
             error: None,
             notes: Vec::new(),
+            compiled: false,
             traffic: Traffic::default(),
             peak_rss_kib: 0,
             cpu_ms: 0,

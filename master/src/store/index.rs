@@ -17,6 +17,10 @@ use super::{Expect, Key, MemoryStore, RunId, Store, StoreError};
 
 /// A run without an end that is this much older than the newest one will not get one any more.
 const ABANDONED: u64 = 24 * 60 * 60 * 1_000;
+/// How many bytes of run files are read at every recall rather than taken up into the index.
+const BEHIND: u64 = 1 << 20;
+/// The key of the run up to which the index knows everything.
+const MARK: &str = "indexed";
 
 /// What is remembered of a host.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -68,28 +72,38 @@ impl Index {
         }
     }
 
-    /// What is remembered of these hosts.
+    /// What is remembered of these hosts. Writes nothing, unless the index has fallen far behind the run files.
     ///
     /// # Errors
     /// The directory of run files cannot be read. An index that is in use, damaged or unwritable is no error.
     pub fn recall(&self, hosts: &[&str]) -> Result<Recalled, StoreError> {
         let mut recalled = Recalled::default();
-        let read = |store: &dyn Store| -> Result<BTreeMap<String, Remembered>, StoreError> {
+        let read = |store: &dyn Store, news: &News| -> Result<BTreeMap<String, Remembered>, StoreError> {
             let mut found = BTreeMap::new();
             for host in hosts {
-                if let Some(remembered) = load(store, host)? {
-                    found.insert((*host).to_owned(), remembered);
+                let known = load(store, host)?;
+                let new = news.hosts.get(*host);
+                if known.is_some() || new.is_some() {
+                    let mut known = known.unwrap_or_default();
+                    new.iter().for_each(|new| known.raise(new));
+                    found.insert((*host).to_owned(), known);
                 }
             }
             Ok(found)
         };
-        recalled.hosts = match self.on_disk(&mut recalled.notes, &read) {
+        let on_disk = self.on_disk(&mut recalled.notes, &|store, notes| {
+            let news = self.news(store, notes)?;
+            let behind = news.bytes > BEHIND;
+            let written = behind && news.take_up(store)?;
+            Ok((read(store, &news)?, written))
+        });
+        recalled.hosts = match on_disk {
             Ok(found) => found,
             Err(error) => {
                 recalled.notes.push(format!("working without the index: {error}"));
                 let store = MemoryStore::new();
-                self.catch_up(&store, &mut recalled.notes)?;
-                read(&store)?
+                let news = self.news(&store, &mut recalled.notes)?;
+                read(&store, &news)?
             }
         };
         recalled.notes.dedup();
@@ -101,7 +115,7 @@ impl Index {
     pub fn remember(&self, hosts: &BTreeMap<String, Remembered>) -> Vec<String> {
         let mut notes = Vec::new();
         let write = |store: &dyn Store| hosts.iter().try_for_each(|(host, new)| save(store, host, new));
-        if let Err(error) = self.on_disk(&mut notes, &write) {
+        if let Err(error) = self.written(&mut notes, &write) {
             notes.push(format!("nothing was remembered for the next run: {error}"));
         }
         notes.dedup();
@@ -124,7 +138,7 @@ impl Index {
             };
             replace(store, host, &kept)
         };
-        if let Err(error) = self.on_disk(&mut notes, &write) {
+        if let Err(error) = self.written(&mut notes, &write) {
             notes.push(format!("`{host}` is not forgotten: {error}"));
         }
         notes
@@ -143,28 +157,38 @@ impl Index {
             }
             Ok(())
         };
-        if let Err(error) = self.on_disk(&mut notes, &write) {
+        if let Err(error) = self.written(&mut notes, &write) {
             notes.push(format!("the result of {run} will be asked for again: {error}"));
         }
         notes
     }
 
-    /// Does something with the index on disk, caught up with the run files. Damage found on the way makes it anew,
-    /// once.
-    fn on_disk<T>(
+    /// Writes something to the index on disk, caught up with the run files.
+    fn written(
         &self,
         notes: &mut Vec<String>,
-        job: &dyn Fn(&dyn Store) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        job: &dyn Fn(&dyn Store) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.on_disk(notes, &|store, notes| {
+            self.news(store, notes)?.take_up(store)?;
+            job(store)?;
+            Ok(((), true))
+        })
+    }
+
+    /// Does something with the index on disk, and makes it durable when it says that it wrote. Damage found on the way
+    /// makes the index anew, once.
+    fn on_disk<T>(&self, notes: &mut Vec<String>, job: &Job<'_, T>) -> Result<T, StoreError> {
         let opened = SledStore::open(&self.dir, self.wait)?;
         let mut store = opened.store;
         if let Some(reason) = opened.anew {
             notes.push(format!("the index was damaged and is made anew: {reason}"));
         }
         let attempt = |store: &SledStore, notes: &mut Vec<String>| {
-            self.catch_up(store, notes)?;
-            let done = job(store)?;
-            store.sync()?;
+            let (done, written) = job(store, notes)?;
+            if written {
+                store.sync()?;
+            }
             Ok(done)
         };
         match attempt(&store, notes) {
@@ -177,17 +201,20 @@ impl Index {
         }
     }
 
-    /// Brings a store up to what the run files say: all of them when it is empty, else those from the oldest that may
-    /// have grown since. Reading a record twice changes nothing.
-    fn catch_up(&self, store: &dyn Store, notes: &mut Vec<String>) -> Result<(), StoreError> {
+    /// What the run files say that a store may not know yet: all of them when it is empty, else those from the oldest
+    /// that may have grown since. Reading a record twice changes nothing.
+    fn news(&self, store: &dyn Store, notes: &mut Vec<String>) -> Result<News, StoreError> {
+        let mut news = News::default();
         let ids = self.runs.ids()?;
-        let Some(newest) = ids.first() else { return Ok(()) };
-        let mark = Key::new(&["indexed"]);
-        let from = store
-            .get(&mark)?
-            .and_then(|stored| String::from_utf8(stored.value).ok());
-        let from = from.as_deref().and_then(RunId::parse);
-        let mut hosts: BTreeMap<String, Remembered> = BTreeMap::new();
+        let Some(newest) = ids.first() else {
+            return Ok(news);
+        };
+        news.from = store
+            .get(&Key::new(&[MARK]))?
+            .and_then(|stored| String::from_utf8(stored.value).ok())
+            .as_deref()
+            .and_then(RunId::parse);
+        let from = news.from.clone();
         let mut oldest_open = None;
         for id in ids
             .iter()
@@ -201,6 +228,7 @@ impl Index {
                     continue;
                 }
             };
+            news.bytes += run.bytes;
             if oldest_open.is_none()
                 && !run.is_closed()
                 && newest.millis().saturating_sub(id.millis()) < ABANDONED
@@ -230,27 +258,66 @@ impl Index {
                     ),
                     _ => continue,
                 };
-                let known = hosts.entry(host.clone()).or_default();
+                let known = news.hosts.entry(host.clone()).or_default();
                 known.raise(&new);
             }
         }
-        for (host, new) in &hosts {
+        news.next = Some(oldest_open.unwrap_or_else(|| newest.clone()));
+        Ok(news)
+    }
+}
+
+/// Something to do with a store: its result, and whether it wrote.
+type Job<'a, T> = dyn Fn(&dyn Store, &mut Vec<String>) -> Result<(T, bool), StoreError> + 'a;
+
+/// What the run files say that is newer than an index.
+#[derive(Debug, Default)]
+struct News {
+    hosts: BTreeMap<String, Remembered>,
+    /// How much had to be read for it.
+    bytes: u64,
+    /// The run from which on they were read; all of them when there is none.
+    from: Option<RunId>,
+    /// The run from which on they are to be read next.
+    next: Option<RunId>,
+}
+
+impl News {
+    /// Puts it into the index; whether there was anything to put.
+    fn take_up(&self, store: &dyn Store) -> Result<bool, StoreError> {
+        let mut written = false;
+        for (host, new) in &self.hosts {
             let mut known = load(store, host)?.unwrap_or_default();
             let before = known.clone();
             known.raise(new);
             if known != before {
                 replace(store, host, &known)?;
+                written = true;
             }
         }
-        let next = oldest_open.unwrap_or_else(|| newest.clone());
-        if from.as_ref() != Some(&next) {
-            store.put(&mark, next.as_str().as_bytes(), Expect::Anything)?;
+        if let Some(next) = self
+            .next
+            .as_ref()
+            .filter(|next| self.from.as_ref() != Some(*next))
+        {
+            store.put(&Key::new(&[MARK]), next.as_str().as_bytes(), Expect::Anything)?;
+            written = true;
         }
-        Ok(())
+        Ok(written)
     }
 }
 
 impl Remembered {
+    /// Whether the other one differs in nothing but what the run files say anyway: epochs and runs.
+    pub fn is_known_by(&self, other: &Self) -> bool {
+        let own = |of: &Self| Self {
+            epoch: 0,
+            run: None,
+            ..of.clone()
+        };
+        own(self) == own(other)
+    }
+
     /// Takes over what the other one knows of epoch, generation and run. A generation belongs to the latest run.
     fn raise(&mut self, new: &Self) {
         self.epoch = self.epoch.max(new.epoch);

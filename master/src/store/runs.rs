@@ -34,6 +34,8 @@ pub struct Run {
     pub records: Vec<RunRecord>,
     /// What is behind that.
     pub tail: Tail,
+    /// Length of the file.
+    pub bytes: u64,
 }
 
 /// What follows the last record that can be believed.
@@ -135,12 +137,12 @@ impl Runs {
         Ok(RunId::new(millis, rand::random(), self.ids()?.first()))
     }
 
-    /// Begins a run file.
+    /// Begins a run file with what each host will be told.
     ///
     /// # Errors
     /// The file is there already, or cannot be written durably.
-    pub fn create(&self, header: RunHeader) -> Result<RunWriter, RunError> {
-        RunWriter::create(&self.dir, header)
+    pub fn create(&self, header: RunHeader, told: &[Told]) -> Result<RunWriter, RunError> {
+        RunWriter::create(&self.dir, header, told)
     }
 
     /// All ids, newest first. Files that are no run files are passed over: a host's own journal may lie beside them.
@@ -249,6 +251,7 @@ fn read(path: &Path, bytes: &[u8]) -> Result<Run, RunError> {
         header,
         records: records.collect(),
         tail,
+        bytes: bytes.len() as u64,
     })
 }
 
@@ -261,7 +264,8 @@ pub struct RunWriter {
 }
 
 impl RunWriter {
-    /// Makes the file with its header; it is there durably when this returns.
+    /// Makes the file with its header and what each host will be told; all of it is there durably when this returns,
+    /// or nothing is there.
     ///
     /// # Errors
     /// The file is there already, or cannot be written durably.
@@ -269,7 +273,7 @@ impl RunWriter {
         clippy::disallowed_methods,
         reason = "the master's own state directory, not a managed host"
     )]
-    pub fn create(dir: &Path, header: RunHeader) -> Result<Self, RunError> {
+    pub fn create(dir: &Path, header: RunHeader, told: &[Told]) -> Result<Self, RunError> {
         let path = dir.join(file_name(&header.run));
         let fail = |error| RunError::Io(path.clone(), error);
         DirBuilder::new()
@@ -285,8 +289,11 @@ impl RunWriter {
             .open(&fresh)
             .map_err(fail)?;
         let mut chain = Chain::default();
-        let line = chain.write(&json(&RunRecord::Header(header))?);
-        file.write_all(&line)
+        let mut lines = chain.write(&json(&RunRecord::Header(header))?);
+        for told in told {
+            lines.extend(chain.write(&json(&RunRecord::Told(told.clone()))?));
+        }
+        file.write_all(&lines)
             .and_then(|()| file.sync_all())
             .map_err(fail)?;
         // A link fails when the name is taken; a rename would replace a run.
@@ -317,22 +324,31 @@ impl RunWriter {
         Ok(Self { path, file, chain })
     }
 
-    /// Appends a record; it is durable when this returns.
+    /// Appends records; they are durable when this returns.
     ///
     /// # Errors
-    /// The record cannot be written; nothing may be appended after that, since the file's end is not known.
-    pub fn append(&mut self, record: &RunRecord) -> Result<(), RunError> {
-        let line = self.chain.write(&json(record)?);
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+    /// They cannot be written; nothing may be appended after that, since the file's end is not known.
+    pub fn append(&mut self, records: &[RunRecord]) -> Result<(), RunError> {
+        let mut lines = Vec::new();
+        for record in records {
+            lines.extend(self.chain.write(&json(record)?));
+        }
+        let written = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
         written.map_err(|error| RunError::Io(self.path.clone(), error))
     }
 
-    /// Appends the last record.
+    /// Appends what came of the run and its end.
     ///
     /// # Errors
     /// As for `append`.
-    pub fn finish(mut self, ended: String, summary: Summary) -> Result<(), RunError> {
-        self.append(&RunRecord::Close { ended, summary })
+    pub fn finish(
+        mut self,
+        mut records: Vec<RunRecord>,
+        ended: String,
+        summary: Summary,
+    ) -> Result<(), RunError> {
+        records.push(RunRecord::Close { ended, summary });
+        self.append(&records)
     }
 }
 

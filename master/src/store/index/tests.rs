@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::super::runs::tests::{header, host};
+use super::super::runs::tests::{header, host, told};
 use super::super::{Summary, Told};
 use super::*;
 use crate::scratch::Scratch;
@@ -18,21 +18,11 @@ fn index(scratch: &Scratch) -> Index {
 fn run(scratch: &Scratch, hosts: &[(&str, u64, u64)]) -> RunId {
     let runs = Runs::new(scratch.path());
     let id = runs.next_id().unwrap();
-    let mut writer = runs.create(header(id.clone())).unwrap();
-    for (name, generation, epoch) in hosts {
-        let told = Told {
-            host: (*name).to_owned(),
-            epoch: *epoch,
-            catalog: None,
-        };
-        writer.append(&RunRecord::Told(told)).unwrap();
-        writer
-            .append(&RunRecord::Host(host(name, *generation, *epoch)))
-            .unwrap();
-    }
-    writer
-        .finish("2026-01-02T03:05:00Z".to_owned(), Summary::default())
-        .unwrap();
+    let before: Vec<Told> = hosts.iter().map(|(name, _, epoch)| told(name, *epoch)).collect();
+    let one = |(name, generation, epoch): &(&str, u64, u64)| RunRecord::Host(host(name, *generation, *epoch));
+    let writer = runs.create(header(id.clone()), &before).unwrap();
+    let (ended, at) = (hosts.iter().map(one).collect(), "2026-01-02T03:05:00Z");
+    writer.finish(ended, at.to_owned(), Summary::default()).unwrap();
     id
 }
 
@@ -103,17 +93,10 @@ fn a_run_that_grows_is_read_again() {
     let index = index(&scratch);
     let runs = Runs::new(scratch.path());
     let id = runs.next_id().unwrap();
-    let mut writer = runs.create(header(id)).unwrap();
-    writer
-        .append(&RunRecord::Told(Told {
-            host: "web1".to_owned(),
-            epoch: 3,
-            catalog: None,
-        }))
-        .unwrap();
+    let mut writer = runs.create(header(id), &[told("web1", 3)]).unwrap();
     run(&scratch, &[("db1", 1, 1)]);
     assert_eq!(one(&index, "web1").0.unwrap().generation, None);
-    writer.append(&RunRecord::Host(host("web1", 8, 3))).unwrap();
+    writer.append(&[RunRecord::Host(host("web1", 8, 3))]).unwrap();
     assert_eq!(one(&index, "web1").0.unwrap().generation, Some(8));
 }
 

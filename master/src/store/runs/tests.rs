@@ -35,21 +35,21 @@ pub(in crate::store) fn host(name: &str, generation: u64, epoch: u64) -> Host {
     }
 }
 
+pub(in crate::store) fn told(host: &str, epoch: u64) -> Told {
+    Told {
+        host: host.to_owned(),
+        epoch,
+        catalog: None,
+    }
+}
+
 /// Writes a run of one host; its file's path.
 fn written(runs: &Runs) -> (RunId, PathBuf) {
     let id = runs.next_id().unwrap();
-    let mut writer = runs.create(header(id.clone())).unwrap();
-    writer
-        .append(&RunRecord::Told(Told {
-            host: "web1".to_owned(),
-            epoch: 7,
-            catalog: None,
-        }))
-        .unwrap();
-    writer.append(&RunRecord::Host(host("web1", 12, 7))).unwrap();
-    writer
-        .finish("2026-01-02T03:05:00Z".to_owned(), Summary::of([Outcome::Changed]))
-        .unwrap();
+    let writer = runs.create(header(id.clone()), &[told("web1", 7)]).unwrap();
+    let ended = vec![RunRecord::Host(host("web1", 12, 7))];
+    let (at, summary) = ("2026-01-02T03:05:00Z", Summary::of([Outcome::Changed]));
+    writer.finish(ended, at.to_owned(), summary).unwrap();
     let path = runs.dir().join(format!("{id}.jsonl"));
     (id, path)
 }
@@ -93,7 +93,7 @@ fn runs_are_found_by_their_beginning() {
         .map(|millis| RunId::new(*millis, [0; 10], None))
         .collect();
     for id in &ids {
-        drop(runs.create(header(id.clone())).unwrap());
+        drop(runs.create(header(id.clone()), &[]).unwrap());
     }
     assert_eq!(runs.find(ids[2].as_str()).unwrap(), ids[2]);
     assert_eq!(runs.find("03").unwrap(), ids[2]);
@@ -112,7 +112,7 @@ fn a_run_is_never_replaced() {
     let runs = Runs::new(scratch.path());
     let (id, path) = written(&runs);
     let before = fs::read(&path).unwrap();
-    assert!(runs.create(header(id)).is_err());
+    assert!(runs.create(header(id), &[]).is_err());
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
