@@ -156,7 +156,9 @@ impl Wire {
             let mut buffer = vec![0_u8; 65536];
             // An error is an end: the other side learns it as one.
             while let Ok(length) = from.read(&mut buffer) {
-                wire.count(way, length as u64);
+                if way == Way::Up {
+                    wire.count(way, length as u64);
+                }
                 let chunk = (Instant::now() + wire.delay, buffer[..length].to_vec());
                 if length == 0 || sender.send(chunk).is_err() {
                     break;
@@ -167,6 +169,10 @@ impl Wire {
         thread::spawn(move || {
             for (due, bytes) in receiver {
                 os::hold_until(due);
+                // The client cannot answer what has not reached it.
+                if way == Way::Down {
+                    wire.count(way, bytes.len() as u64);
+                }
                 if to.write_all(&bytes).is_err() {
                     break;
                 }
