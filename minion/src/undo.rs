@@ -37,7 +37,8 @@ pub struct Fold {
 struct Touched {
     /// First `before`, last `after`.
     ours: Change,
-    first: Moment,
+    /// When, and at which place among the changes of that act.
+    first: (Moment, usize),
     moments: Vec<Moment>,
 }
 
@@ -277,8 +278,8 @@ impl Fold {
     }
 
     fn acted(&mut self, at: Moment, changes: &[Change], intent: Option<&(&[Act], Vec<String>)>, fate: &Fate) {
-        for change in changes {
-            self.touch(at, change);
+        for (place, change) in changes.iter().enumerate() {
+            self.touch((at, place), change);
         }
         let Some((acts, lost)) = intent else {
             return;
@@ -341,7 +342,7 @@ impl Fold {
         }
     }
 
-    fn touch(&mut self, at: Moment, change: &Change) {
+    fn touch(&mut self, first: (Moment, usize), change: &Change) {
         match self
             .touched
             .iter_mut()
@@ -349,12 +350,12 @@ impl Fold {
         {
             Some(touched) => {
                 touched.ours.after.clone_from(&change.after);
-                touched.moments.push(at);
+                touched.moments.push(first.0);
             }
             None => self.touched.push(Touched {
                 ours: change.clone(),
-                first: at,
-                moments: vec![at],
+                first,
+                moments: vec![first.0],
             }),
         }
     }
@@ -386,7 +387,8 @@ impl Fold {
             };
             undone.extend(&touched.moments);
             puts.push(Put {
-                moment: touched.first,
+                moment: touched.first.0,
+                place: touched.first.1,
                 at: touched.ours.at.clone(),
                 expect: there.clone(),
                 to,

@@ -9,6 +9,8 @@ use super::{Moment, Ran, Step, below};
 pub(super) struct Put {
     /// When it was first touched.
     pub(super) moment: Moment,
+    /// Its place among the changes of that act: a writer tells them so that they can be taken back in reverse.
+    pub(super) place: usize,
     pub(super) at: Address,
     pub(super) expect: Value,
     pub(super) to: Value,
@@ -28,36 +30,11 @@ impl Put {
             _ => false,
         }
     }
-
-    /// Within one act: what depends on others goes before them, and comes after them.
-    fn rank(&self) -> u8 {
-        let rank = match self.at {
-            Address::Unit(_) | Address::Sysctl(_) => 0,
-            Address::Path(_) | Address::Checkout(_) => 1,
-            Address::User(_) => 2,
-            Address::Group(_) => 3,
-            Address::Package(_) => 4,
-        };
-        if self.removes() { rank } else { 9 - rank }
-    }
 }
 
 /// Steps in reverse of what was done: units down, everything else, units up, then restarts.
 pub(super) fn order(mut puts: Vec<Put>, commands: &[Ran], pokes: Vec<Step>) -> Vec<Step> {
-    puts.sort_by(|a, b| {
-        let depth = |put: &Put| {
-            if put.removes() {
-                std::cmp::Reverse(put.at.clone())
-            } else {
-                std::cmp::Reverse(Address::Path(String::new()))
-            }
-        };
-        b.moment
-            .cmp(&a.moment)
-            .then(a.rank().cmp(&b.rank()))
-            .then_with(|| depth(a).cmp(&depth(b)))
-            .then_with(|| a.at.cmp(&b.at))
-    });
+    puts.sort_by_key(|put| std::cmp::Reverse((put.moment, put.place)));
     let (down, rest): (Vec<Put>, Vec<Put>) = puts.into_iter().partition(Put::comes_down);
     let (up, rest): (Vec<Put>, Vec<Put>) = rest
         .into_iter()
