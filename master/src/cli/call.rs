@@ -10,7 +10,7 @@ use super::options::Targets;
 use crate::compile::yaml;
 use crate::failure::Failure;
 use crate::fleet::exchange;
-use crate::report::screen::{Tone, tame};
+use crate::report::screen::{Screen, Tone, tame};
 
 /// Call an execution function on hosts
 ///
@@ -113,17 +113,9 @@ pub(super) fn run(command: &Call, context: &Context) -> Result<u8, Failure> {
                     "{host} answered a call with something else"
                 )));
             }
-            Err((cause, help)) => {
+            Err(trouble) => {
                 code = 3;
-                if screen.json {
-                    document.insert(host, json!({ "error": { "message": cause, "help": help } }));
-                } else {
-                    screen.err(format!(
-                        "{host}: {}{}",
-                        tame(&cause),
-                        help.map(|help| format!("\n  help: {help}")).unwrap_or_default()
-                    ));
-                }
+                complain(&screen, host, trouble, &mut document);
             }
         }
     }
@@ -131,6 +123,22 @@ pub(super) fn run(command: &Call, context: &Context) -> Result<u8, Failure> {
         screen.document(&document.into());
     }
     Ok(code)
+}
+
+/// Says why a host gave no answer.
+pub(super) fn complain(
+    screen: &Screen,
+    host: String,
+    trouble: (String, Option<String>),
+    document: &mut Map<String, Json>,
+) {
+    let (cause, help) = trouble;
+    if screen.json {
+        document.insert(host, json!({ "error": { "message": cause, "help": help } }));
+    } else {
+        let help = help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+        screen.err(format!("{host}: {}{help}", tame(&cause)));
+    }
 }
 
 /// A value for people: texts as they are, all else as JSON.

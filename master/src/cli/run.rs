@@ -4,7 +4,7 @@ use clap::Args;
 use proto::{Command, FromMaster, FromMinion};
 use serde_json::{Map, json};
 
-use super::call::gather;
+use super::call::{complain, gather};
 use super::context::Context;
 use super::options::Targets;
 use crate::failure::Failure;
@@ -60,17 +60,9 @@ pub(super) fn run(command: &Run, context: &Context) -> Result<u8, Failure> {
                     "{host} answered a command with something else"
                 )));
             }
-            Err((cause, help)) => {
+            Err(trouble) => {
                 code = if code == 1 { 1 } else { 3 };
-                if screen.json {
-                    document.insert(host, json!({ "error": { "message": cause, "help": help } }));
-                } else {
-                    screen.err(format!(
-                        "{host}: {}{}",
-                        tame(&cause),
-                        help.map(|help| format!("\n  help: {help}")).unwrap_or_default()
-                    ));
-                }
+                complain(&screen, host, trouble, &mut document);
             }
         }
     }
