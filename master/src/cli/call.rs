@@ -47,9 +47,7 @@ pub(super) fn gather(context: &Context, request: &FromMaster) -> Result<Vec<(Str
         display.await.ok();
         told
     });
-    context
-        .ledger
-        .remember(told.values().map(|told| &told.host), &context.screen);
+    context.take_up(&told)?;
     Ok(order
         .into_iter()
         .map(|id| {

@@ -1,6 +1,6 @@
 //! What every command that looks at hosts needs: settings, roster, the hosts that match, the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::compile::diagnostic::{Diagnostic, did_you_mean};
 use crate::compile::yaml;
 use crate::compiler::{Known, Seen, TreeCompiler, View};
 use crate::failure::{Failure, Kind};
-use crate::fleet::{Fleet, Host, ask, told_grains};
+use crate::fleet::{Fleet, Host, Told, ask, told_grains};
 use crate::ledger::{Ledger, by};
 use crate::report::screen::Screen;
 use crate::report::{Mode, progress};
@@ -243,6 +243,18 @@ impl Context {
             count => format!("the roster has {count} hosts; see `salt-rs hosts list`"),
         });
         Failure::usage(format!("no host matches {}", targets.text())).hint(help)
+    }
+
+    /// Remembers what hosts told, and records results of earlier runs that came along.
+    pub(super) fn take_up(&self, told: &BTreeMap<String, Told>) -> Result<(), Failure> {
+        self.ledger
+            .remember(told.values().map(|told| &told.host), &self.screen);
+        for (id, told) in told {
+            if let Some(report) = &told.settled {
+                self.ledger.settle(id, report, &self.screen)?;
+            }
+        }
+        Ok(())
     }
 
     /// Who asked for what, for the run file.

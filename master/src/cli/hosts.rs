@@ -117,9 +117,7 @@ fn check(context: &Context, hosts: Vec<Host>) -> Result<u8, Failure> {
         display.await.ok();
         told
     });
-    context
-        .ledger
-        .remember(told.values().map(|told| &told.host), &context.screen);
+    context.take_up(&told)?;
     let (mut code, mut document) = (0, Map::new());
     for id in order {
         let Some(told) = told.get(&id) else { continue };

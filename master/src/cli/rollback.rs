@@ -142,9 +142,7 @@ fn all(context: &Context, hosts: Vec<Host>, request: Request) -> Result<BTreeMap
         display.await.ok();
         told
     });
-    context
-        .ledger
-        .remember(told.values().map(|told| &told.host), &context.screen);
+    context.take_up(&told)?;
     Ok(told)
 }
 
