@@ -6,6 +6,11 @@
 //! states, renderer pipelines or where an sls file lies: that is the compiler's.
 //!
 //! Limits (requirement C2): steps, nesting, depth of includes, size of the output.
+//!
+//! What differs from Jinja2 under Salt, as far as known: `unique` and `union` of texts give lists, not sets; markup is
+//! not tracked, so `autoescape` does nothing; an unknown filter or test fails when it is reached, not when the template
+//! is read; an undefined value given to a `salt[…]` function is an error; whole numbers end at 128 bits; `./x` looks
+//! beside the importing file first; `strftime` is in UTC; filters that look at a host, the network or JMESPath are refused.
 
 mod args;
 mod env;
