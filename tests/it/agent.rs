@@ -32,7 +32,9 @@ fn it_asks_no_name_service() {
     let symbols = os::run("nm", &[agent()]).unwrap();
     assert!(symbols.contains(" main"), "the symbols are stripped");
     let names = symbols.lines().filter_map(|line| line.split_whitespace().last());
+    // `fork` itself tells the (unused) database of name services about it.
     let found: Vec<_> = names
+        .filter(|name| !name.starts_with("__nss_database_fork_"))
         .filter(|name| banned.iter().any(|word| name.starts_with(word)))
         .collect();
     assert!(
