@@ -14,6 +14,7 @@ mod gatekeeper;
 mod host_keys;
 mod jump;
 mod known_hosts;
+mod prompt;
 mod scan;
 mod wire;
 
@@ -40,6 +41,7 @@ use gatekeeper::{Gatekeeper, Purpose, Trouble};
 pub use host_keys::fingerprint;
 use jump::Jumps;
 pub use known_hosts::{Known, Pins, lookup_name};
+use prompt::Prompt;
 use wire::{Leash, Wire};
 
 /// The SSH transport. Make one per process and share it.
@@ -209,7 +211,7 @@ impl Ssh {
                 socket
                     .set_nodelay(true)
                     .map_err(|error| unreachable(endpoint, error))?;
-                exchange(endpoint, config, purpose, socket).await
+                exchange(endpoint, config, purpose, Prompt(socket)).await
             }
             Some(jump) => {
                 let stream = self.jump(endpoint, jump).await?.through(endpoint).await?;
