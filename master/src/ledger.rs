@@ -263,11 +263,6 @@ impl Ledger {
         })?;
         Ok(Record::of(&self.runs.read(&id).map_err(refused)?))
     }
-
-    /// Where compiled catalogs are cached.
-    pub fn cache_dir(&self) -> PathBuf {
-        self.dir.join("catalogs")
-    }
 }
 
 impl Open {

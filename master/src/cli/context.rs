@@ -83,20 +83,7 @@ impl Context {
 
     /// The roster's hosts as far as a compiler looks at them: what is asserted of them and what they told last.
     pub(super) fn compiled_for(&self) -> Result<Vec<Host>, Failure> {
-        let names: Vec<&str> = self.roster.entries.keys().map(String::as_str).collect();
-        let mut known = self.ledger.recall(&names, &self.screen)?;
-        let given = self.grains()?;
-        let hosts = self.roster.entries.iter().map(|(id, entry)| {
-            let mut asserted = entry.grains.clone();
-            asserted.extend(given.clone());
-            Host {
-                id: id.clone(),
-                endpoint: self.local(id),
-                asserted,
-                memory: known.remove(id).unwrap_or_default(),
-            }
-        });
-        Ok(hosts.collect())
+        self.reached_by(|id| Ok(self.local(id)))
     }
 
     /// Hosts of these names; a name the roster no longer has is left out.
@@ -110,27 +97,31 @@ impl Context {
     }
 
     fn every(&self) -> Result<Vec<Host>, Failure> {
-        let mut hosts = Vec::new();
-        let asserted = self.grains()?;
+        self.reached_by(|id| {
+            if self.common.local || self.common.id.is_some() {
+                return Ok(self.local(id));
+            }
+            Endpoint::resolve(id, &self.roster, &self.settings.ssh)
+                .map_err(|error| Failure::usage(format!("cannot {error}")).hint(error.hint()))
+        })
+    }
+
+    /// The roster's hosts with what is asserted and remembered of them; `endpoint` says how each is reached.
+    fn reached_by(&self, endpoint: impl Fn(&str) -> Result<Endpoint, Failure>) -> Result<Vec<Host>, Failure> {
         let names: Vec<&str> = self.roster.entries.keys().map(String::as_str).collect();
         let mut known = self.ledger.recall(&names, &self.screen)?;
-        for (id, entry) in &self.roster.entries {
-            let endpoint = if self.common.local || self.common.id.is_some() {
-                self.local(id)
-            } else {
-                Endpoint::resolve(id, &self.roster, &self.settings.ssh)
-                    .map_err(|error| Failure::usage(format!("cannot {error}")).hint(error.hint()))?
-            };
-            let mut grains = entry.grains.clone();
-            grains.extend(asserted.clone());
-            hosts.push(Host {
+        let given = self.grains()?;
+        let hosts = self.roster.entries.iter().map(|(id, entry)| {
+            let mut asserted = entry.grains.clone();
+            asserted.extend(given.clone());
+            Ok(Host {
                 id: id.clone(),
-                endpoint,
-                asserted: grains,
+                endpoint: endpoint(id)?,
+                asserted,
                 memory: known.remove(id).unwrap_or_default(),
-            });
-        }
-        Ok(hosts)
+            })
+        });
+        hosts.collect()
     }
 
     /// The hosts a target names.
