@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::LabError;
-use super::process::Pid;
+use crate::LabError;
 use crate::os;
+use crate::process::Pid;
 
 /// One lab's number. Two labs on a machine never share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

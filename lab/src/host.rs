@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::body::Body;
-use super::{HostSpec, Kind, LabError, Site, repo, text};
+use crate::body::Body;
 use crate::os::{self, Output};
+use crate::{HostSpec, Kind, LabError, Site, repo, text};
 
 const SEARCH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

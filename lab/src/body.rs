@@ -12,9 +12,9 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::process::Pid;
-use super::{HostSpec, Kind, LabError, Site, network, started, text};
 use crate::os;
+use crate::process::Pid;
+use crate::{HostSpec, Kind, LabError, Site, network, started, text};
 
 /// Longest time a host may take to boot, on a busy machine.
 const BOOT: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! The machine the tests run on: programs, files, and waiting. The only place of this crate that starts a program or
+//! The machine the hosts are made on: programs, files, and waiting. The only place of this crate that starts a program or
 //! writes a file, so that every failure names what was run or which path it was.
 
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-/// What went wrong between the harness and the machine.
+/// What went wrong between this program and the machine.
 #[derive(Debug, Error)]
 pub enum OsError {
     /// A file or directory.
@@ -63,7 +63,7 @@ impl Output {
 }
 
 /// A program to be run, without arguments yet. Those for root are found even where the search path leaves them out.
-#[expect(clippy::disallowed_methods, reason = "the harness starts programs here only")]
+#[expect(clippy::disallowed_methods, reason = "the lab starts programs here only")]
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     let path = std::env::var("PATH").unwrap_or_default();
@@ -190,7 +190,7 @@ pub fn names(path: &Path) -> Result<Vec<String>, OsError> {
 ///
 /// # Errors
 /// When it cannot be written.
-#[expect(clippy::disallowed_methods, reason = "the harness writes files here only")]
+#[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
 pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), OsError> {
     if let Some(above) = path.parent() {
         make_dir(above)?;
@@ -202,7 +202,7 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), OsError> {
 ///
 /// # Errors
 /// When it cannot be written.
-#[expect(clippy::disallowed_methods, reason = "the harness writes files here only")]
+#[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
 pub fn control(path: &Path, text: &str) -> Result<(), OsError> {
     fs::write(path, text).map_err(file("write", path))
 }
@@ -211,7 +211,7 @@ pub fn control(path: &Path, text: &str) -> Result<(), OsError> {
 ///
 /// # Errors
 /// When it cannot be opened.
-#[expect(clippy::disallowed_methods, reason = "the harness writes files here only")]
+#[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
 pub fn append(path: &Path) -> Result<File, OsError> {
     File::options()
         .create(true)
@@ -224,7 +224,7 @@ pub fn append(path: &Path) -> Result<File, OsError> {
 ///
 /// # Errors
 /// When that is refused.
-#[expect(clippy::disallowed_methods, reason = "the harness writes files here only")]
+#[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
 pub fn chmod(path: &Path, mode: u32) -> Result<(), OsError> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(file("chmod", path))
 }
@@ -241,7 +241,7 @@ pub fn stat(path: &Path) -> Result<fs::Metadata, OsError> {
 ///
 /// # Errors
 /// When that is refused.
-#[expect(clippy::disallowed_methods, reason = "the harness writes files here only")]
+#[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
 pub fn link(target: &Path, path: &Path) -> Result<(), OsError> {
     std::os::unix::fs::symlink(target, path).map_err(file("link", path))
 }
@@ -250,7 +250,7 @@ pub fn link(target: &Path, path: &Path) -> Result<(), OsError> {
 ///
 /// # Errors
 /// When that is refused.
-#[expect(clippy::disallowed_methods, reason = "the harness writes files here only")]
+#[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
 pub fn make_dir(path: &Path) -> Result<(), OsError> {
     fs::create_dir_all(path).map_err(file("make directory", path))
 }
@@ -259,7 +259,7 @@ pub fn make_dir(path: &Path) -> Result<(), OsError> {
 ///
 /// # Errors
 /// When that is refused for another reason than that it exists.
-#[expect(clippy::disallowed_methods, reason = "the harness writes files here only")]
+#[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
 pub fn claim_dir(path: &Path) -> Result<bool, OsError> {
     match fs::create_dir(path) {
         Ok(()) => Ok(true),
@@ -272,7 +272,7 @@ pub fn claim_dir(path: &Path) -> Result<bool, OsError> {
 ///
 /// # Errors
 /// When something in it cannot be removed.
-#[expect(clippy::disallowed_methods, reason = "the harness writes files here only")]
+#[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
 pub fn remove_tree(path: &Path) -> Result<(), OsError> {
     match fs::remove_dir_all(path) {
         Err(err) if err.kind() != std::io::ErrorKind::NotFound => Err(file("remove", path)(err)),
@@ -284,7 +284,7 @@ pub fn remove_tree(path: &Path) -> Result<(), OsError> {
 ///
 /// # Errors
 /// When that is refused.
-#[expect(clippy::disallowed_methods, reason = "the harness writes files here only")]
+#[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
 pub fn rename(from: &Path, to: &Path) -> Result<(), OsError> {
     fs::rename(from, to).map_err(file("rename", from))
 }
@@ -315,7 +315,7 @@ pub fn wait_for<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Optio
 }
 
 /// Holds this thread until a moment: for what delays bytes on purpose, never for a test that waits.
-pub(crate) fn hold_until(moment: Instant) {
+pub fn hold_until(moment: Instant) {
     thread::sleep(moment.saturating_duration_since(Instant::now()));
 }
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::LabError;
-use super::image::{Image, cached};
-use super::packages::PACKAGES;
+use crate::LabError;
+use crate::image::{Image, cached};
 use crate::os;
+use crate::packages::PACKAGES;
 
 /// Line of a host's sources.list.
 pub(crate) const SOURCE: &str = "deb [trusted=yes] file:/srv/lab-repo ./\n";

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::{Host, LabError, text};
 use crate::os::{self, Output};
+use crate::{Host, LabError, text};
 
 impl Host {
     /// The `ssh` program with everything it needs to reach this host as `user`; a command line may be added.

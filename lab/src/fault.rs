@@ -1,7 +1,7 @@
 //! Breaking hosts: cables, frozen processes, full disks, lost frames.
 
-use super::{Host, LabError, network};
 use crate::os;
+use crate::{Host, LabError, network};
 
 impl Host {
     /// Pulls the host's cable. Open connections notice nothing until they send.

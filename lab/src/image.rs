@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::LabError;
+use crate::LabError;
 use crate::os;
 
 const SCRIPT: &str = include_str!("image.sh");

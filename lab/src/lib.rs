@@ -11,6 +11,7 @@ mod fault;
 mod host;
 mod image;
 mod network;
+pub mod os;
 mod packages;
 mod process;
 mod repo;
@@ -28,8 +29,6 @@ use std::thread;
 
 use network::Number;
 use process::Pid;
-
-use crate::os;
 
 pub use error::LabError;
 pub use host::{Host, Snapshot};

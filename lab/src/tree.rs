@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::repo::sha256;
-use super::{Host, LabError};
 use crate::os::{self, OsError};
+use crate::repo::sha256;
+use crate::{Host, LabError};
 
 /// One entry: everything a restored one must have again. Not the times of access and of change, which no program can set.
 #[derive(Debug, Clone, PartialEq, Eq)]

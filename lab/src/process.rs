@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::LabError;
+use crate::LabError;
 use crate::os;
 
 /// A process id together with the process's start time.
