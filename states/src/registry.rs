@@ -46,6 +46,7 @@ pub static STATES: &[&dyn State] = &[
     &archive::Extracted,
     &git::Latest,
     &npm::Installed,
+    &npm::Bootstrap,
     &module::Run,
     &module::Wait,
     &test::Nop,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proto::{Act, Args, Command, Question};
 use serde_json::Value as Json;
 
+use super::{base, why};
 use crate::args::plain;
 use crate::{ArgsExt, Call, Done, Host, Kind, Param, Plan, Report, Spec, State, Stop, Undo, paths};
 
@@ -103,28 +104,14 @@ impl State for Installed {
     }
 
     fn report(&self, call: &Call<'_>, plan: &Plan, done: &Done<'_>) -> Report {
-        let output = done
-            .performed
-            .iter()
-            .rev()
-            .find_map(|performed| performed.output.as_ref());
-        let bad = output.filter(|output| output.code != 0 || output.timed_out);
-        match (bad, done.failed) {
-            (None, None) => Report::of(plan, done),
-            (output, problem) => {
-                let why = match (output, problem) {
-                    (Some(output), _) if !output.stderr.is_empty() => output.stderr.clone(),
-                    (Some(output), _) => output.stdout.clone(),
-                    (None, Some(problem)) => problem.text.clone(),
-                    (None, None) => String::new(),
-                };
-                Report {
-                    result: Some(false),
-                    changes: Args::new(),
-                    comment: format!("Error installing '{}': {why}", packages(call).join(", ")),
-                    warnings: plan.warnings.clone(),
-                }
-            }
+        match why(done) {
+            None => Report::of(plan, done),
+            Some(why) => Report {
+                result: Some(false),
+                changes: Args::new(),
+                comment: format!("Error installing '{}': {why}", packages(call).join(", ")),
+                warnings: plan.warnings.clone(),
+            },
         }
     }
 }
@@ -153,25 +140,6 @@ fn dir(call: &Call<'_>) -> Result<Option<String>, Stop> {
             paths::clean(&dir).ok_or_else(|| Stop::Failed(format!("dir '{dir}' is not an absolute path")))
         })
         .transpose()
-}
-
-/// User, directory and environment of all commands.
-fn base(call: &Call<'_>, dir: Option<&str>) -> Result<Command, Stop> {
-    let args = call.args();
-    let guard = &call.chunk.options.guard;
-    let env = match args.any("env") {
-        Some(given) => crate::cmd::environment(given)?,
-        None => guard.env.clone(),
-    };
-    Ok(Command {
-        cwd: dir.map(str::to_owned),
-        env,
-        runas: args
-            .text("user")
-            .or_else(|| args.text("runas"))
-            .or_else(|| guard.runas.clone()),
-        ..Command::default()
-    })
 }
 
 /// What is installed, by name.
