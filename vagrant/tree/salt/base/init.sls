@@ -1,0 +1,7 @@
+include:
+  - packages
+  - .users
+  - .sysctl
+  - .time
+  - .hosts
+  - .firewall

@@ -1,0 +1,1 @@
+# Written next: the place of this role is known.
