@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod agent;
 #[cfg(test)]
+mod batch;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod converge;

@@ -8,7 +8,9 @@ use clap::Args;
 use super::context::{Context, mapping, merged};
 use super::options::{Selection, Targets};
 use crate::failure::{Failure, Kind};
-use crate::fleet::{Compiler, Converged, Fleet, Gate, Host, Prepared, Request, Unready, converge, prepare};
+use crate::fleet::{
+    Compiler, Converged, Fleet, Gate, Halt, Host, Prepared, Request, Unready, converge, prepare,
+};
 use crate::ledger::{Open, by};
 use crate::report::{HostResult, Mode, RunResult, json, text};
 use crate::store::{RunHeader, Told};
@@ -18,6 +20,10 @@ use proto::{ChunkId, Outcome, StateResult};
 ///
 /// Without SLS names the highstate of top.sls is applied. All hosts are compiled before the first is touched. A host that
 /// is as declared costs one round trip.
+///
+/// With --batch N at most N hosts are at work at a time, in the order of the roster: the next begins when one has ended.
+/// With --failhard besides, none begins once one has failed, was refused or could not be reached; those left are reported
+/// as refused, not run, and nothing was changed on them. `--batch 1 --failhard` is the careful way to roll a change out.
 #[derive(Debug, Args)]
 pub(super) struct Apply {
     #[command(flatten)]
@@ -30,6 +36,9 @@ pub(super) struct Apply {
     /// Take hosts over that obeyed another master so far
     #[arg(long)]
     take_over: bool,
+    /// With --batch: once a host has failed, the hosts that have not begun are not run
+    #[arg(long)]
+    failhard: bool,
 }
 
 /// Show exactly what apply would change, with diffs; changes nothing
@@ -44,19 +53,57 @@ pub(super) struct Plan {
 }
 
 pub(super) fn apply(command: &Apply, context: &Context) -> Result<u8, Failure> {
-    let mode = if command.plan || command.selection.test() {
-        Mode::Plan
-    } else {
-        Mode::Apply
+    let wish = Wish {
+        mode: if command.plan || command.selection.test() {
+            Mode::Plan
+        } else {
+            Mode::Apply
+        },
+        take_over: command.take_over,
+        failhard: command.failhard,
     };
-    run(&command.selection, mode, command.take_over, context)
+    run(&command.selection, wish, context)
 }
 
 pub(super) fn plan(command: &Plan, context: &Context) -> Result<u8, Failure> {
-    run(&command.selection, Mode::Plan, false, context)
+    run(&command.selection, Wish::of(Mode::Plan), context)
 }
 
-fn run(selection: &Selection, mode: Mode, take_over: bool, context: &Context) -> Result<u8, Failure> {
+/// How a run is wanted, apart from what it is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    /// Apply or plan.
+    pub(super) mode: Mode,
+    /// Take hosts over that obeyed another master so far.
+    pub(super) take_over: bool,
+    /// Once a host has failed, none begins.
+    pub(super) failhard: bool,
+}
+
+impl Wish {
+    /// Without any of the switches.
+    pub(super) const fn of(mode: Mode) -> Self {
+        Self {
+            mode,
+            take_over: false,
+            failhard: false,
+        }
+    }
+}
+
+fn run(selection: &Selection, wish: Wish, context: &Context) -> Result<u8, Failure> {
+    let result = perform(selection, wish, context)?;
+    if context.screen.json {
+        context.screen.document(&json::document(&result));
+    } else {
+        text::write(&context.screen, &result);
+    }
+    Ok(result.exit_code())
+}
+
+/// The run itself, recorded; what it gave is for the caller to show.
+pub(super) fn perform(selection: &Selection, wish: Wish, context: &Context) -> Result<RunResult, Failure> {
+    let mode = wish.mode;
     if let Some(key) = selection.unknown_keywords().first() {
         return Err(
             Failure::usage(format!("`{key}=` means nothing here")).hint("test=True and pillar='{…}' do")
@@ -96,7 +143,12 @@ fn run(selection: &Selection, mode: Mode, take_over: bool, context: &Context) ->
         },
         header: context.header(run, mode, &rev, sls),
         compiler: Arc::new(compiler),
-        take_over,
+        take_over: wish.take_over,
+        halt: if wish.failhard {
+            Halt::on_failure()
+        } else {
+            Halt::Never
+        },
     };
     let (hosts, open, epochs) = converge_all(context, hosts, &job)?;
     let result = RunResult {
@@ -109,12 +161,7 @@ fn run(selection: &Selection, mode: Mode, take_over: bool, context: &Context) ->
     if let Some(open) = open {
         open.finish(&result, &epochs)?;
     }
-    if context.screen.json {
-        context.screen.document(&json::document(&result));
-    } else {
-        text::write(&context.screen, &result);
-    }
-    Ok(result.exit_code())
+    Ok(result)
 }
 
 /// One apply or plan, whatever its hosts.
@@ -123,6 +170,7 @@ struct Job {
     header: RunHeader,
     compiler: Arc<dyn Compiler>,
     take_over: bool,
+    halt: Halt,
 }
 
 /// What converging gave: results in roster order, the run's open file (a plan has none), each host's epoch.
@@ -136,9 +184,9 @@ fn converge_all(context: &Context, hosts: Vec<Host>, job: &Job) -> Result<Done, 
     let display = runtime.spawn(display);
     let items = hosts.into_iter().map(|host| (host.id.clone(), host)).collect();
     let preparing = fleet.each(items, |fleet, host| prepare(fleet, job.compiler.clone(), host));
-    let prepared = runtime.block_on(interruptible(preparing))?;
+    let mut prepared = runtime.block_on(interruptible(preparing))?;
     let (mut ready, mut lost, mut broken) = (Vec::new(), BTreeMap::new(), Vec::new());
-    for (id, outcome) in prepared {
+    for (id, outcome) in order.iter().filter_map(|id| prepared.remove_entry(id)) {
         match outcome {
             Ok(prepared) => ready.push((id, prepared)),
             Err(Unready::Broken(problems)) => broken.extend(problems),
@@ -152,6 +200,7 @@ fn converge_all(context: &Context, hosts: Vec<Host>, job: &Job) -> Result<Done, 
             }
         }
     }
+    lost.values().for_each(|result| job.halt.note(result));
     if !broken.is_empty() {
         return Err(Failure::of(Kind::Tree, merged(broken)));
     }
@@ -205,7 +254,19 @@ async fn told_and_done(
             Ok(begun)
         }
     });
-    let one = |fleet, prepared: Prepared| converge(fleet, job.compiler.clone(), request.clone(), prepared);
+    let one = |fleet, prepared: Prepared| {
+        let (compiler, request, halt) = (job.compiler.clone(), request.clone(), job.halt.clone());
+        async move {
+            match halt.hold(prepared) {
+                Err(held) => *held,
+                Ok(prepared) => {
+                    let done = converge(fleet, compiler, request, prepared).await;
+                    halt.note(&done.result);
+                    done
+                }
+            }
+        }
+    };
     let converging = async { Ok(fleet.each(ready, one).await) };
     match begin {
         None => Ok((None, converging.await?)),

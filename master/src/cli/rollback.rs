@@ -21,7 +21,7 @@ use crate::store::Told;
 /// Without an option: to before the last run that changed something and is not itself taken back. What somebody changed
 /// by hand since is found before anything is touched, shown, and refused. A rollback is itself recorded and can be taken
 /// back.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Rollback {
     #[command(flatten)]
     pub(super) targets: Targets,
@@ -30,7 +30,7 @@ pub(super) struct Rollback {
     to: Option<u64>,
     /// Back to before this run, on every host it changed
     #[arg(long, value_name = "RUN")]
-    run: Option<String>,
+    pub(super) run: Option<String>,
     /// Show what would be put back, and change nothing
     #[arg(long)]
     plan: bool,
@@ -43,6 +43,17 @@ pub(super) struct Rollback {
 }
 
 pub(super) fn run(command: &Rollback, context: &Context) -> Result<u8, Failure> {
+    let result = perform(command, context)?;
+    if context.screen.json {
+        context.screen.document(&document::document(&result));
+    } else {
+        text::write(&context.screen, &result);
+    }
+    Ok(result.exit_code())
+}
+
+/// The rollback itself, recorded; what it gave is for the caller to show.
+pub(super) fn perform(command: &Rollback, context: &Context) -> Result<RunResult, Failure> {
     let (to, hosts) = target(command, context)?;
     let run = context.ledger.new_run()?;
     let ask = |plan: bool| Request {
@@ -96,12 +107,7 @@ pub(super) fn run(command: &Rollback, context: &Context) -> Result<u8, Failure> 
                 .collect(),
         )?;
     }
-    if context.screen.json {
-        context.screen.document(&document::document(&result));
-    } else {
-        text::write(&context.screen, &result);
-    }
-    Ok(result.exit_code())
+    Ok(result)
 }
 
 /// What to go back to, and which hosts are meant.

@@ -6,6 +6,7 @@
 mod contact;
 mod converge;
 mod exchange;
+mod halt;
 mod memory;
 mod prepare;
 
@@ -26,6 +27,7 @@ use crate::transport::{Agent, Endpoint, Transports};
 pub use contact::{Contact, Gate, Trouble};
 pub use converge::{Converged, Request, converge, of_report};
 pub use exchange::{Told, exchange};
+pub use halt::Halt;
 pub use memory::told_grains;
 pub use prepare::{Compiled, Compiler, Prepared, Unready, ask, prepare};
 
@@ -67,8 +69,8 @@ impl Fleet {
         self.events.send(event).await.ok();
     }
 
-    /// Runs `work` for every item, at most [`Fleet::width`] at once, and returns what came of each by host id. A task
-    /// that panicked is missing: the caller reports that host as unknown (T6).
+    /// Runs `work` for every item, at most [`Fleet::width`] at once and begun in the items' order, and returns what came
+    /// of each by host id. A task that panicked is missing: the caller reports that host as unknown (T6).
     pub async fn each<I, T, F>(
         &self,
         items: Vec<(String, I)>,
@@ -81,11 +83,13 @@ impl Fleet {
         let gate = Arc::new(Semaphore::new(self.width.max(1)));
         let mut tasks = JoinSet::new();
         for (id, item) in items {
-            let (gate, future) = (gate.clone(), work(self.clone(), item));
+            // The semaphore is never closed, so a failure to acquire cannot happen; without it we would only be wider.
+            let permit = gate.clone().acquire_owned().await.ok();
+            let future = work(self.clone(), item);
             tasks.spawn(async move {
-                // The semaphore is never closed, so a failure to acquire cannot happen; without it we would only be wider.
-                let _permit = gate.acquire().await.ok();
-                (id, future.await)
+                let value = future.await;
+                drop(permit);
+                (id, value)
             });
         }
         let mut done = BTreeMap::new();
@@ -104,5 +108,47 @@ impl std::fmt::Debug for Fleet {
             .field("master", &self.master)
             .field("width", &self.width)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    fn fleet(width: usize) -> Fleet {
+        Fleet {
+            transports: Arc::default(),
+            agent: crate::agent::embedded(),
+            master: String::new(),
+            patience: Duration::ZERO,
+            width,
+            take_over: false,
+            events: tokio::sync::mpsc::channel(1).0,
+        }
+    }
+
+    #[test]
+    fn a_width_of_one_takes_hosts_in_order_and_a_panic_holds_nobody_up() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let items = (0..20)
+            .map(|number| (format!("h{:02}", 20 - number), number))
+            .collect();
+        let work = |_, number: i32| {
+            let seen = seen.clone();
+            async move {
+                seen.lock().unwrap().push((number, "began"));
+                tokio::task::yield_now().await;
+                assert_ne!(number, 7, "this one breaks");
+                seen.lock().unwrap().push((number, "ended"));
+            }
+        };
+        let done = runtime.block_on(fleet(1).each(items, work));
+        assert_eq!(done.len(), 19);
+        let mut wanted: Vec<_> = (0..20).flat_map(|n| [(n, "began"), (n, "ended")]).collect();
+        wanted.retain(|one| *one != (7, "ended"));
+        assert_eq!(*seen.lock().unwrap(), wanted);
     }
 }
