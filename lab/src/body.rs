@@ -5,7 +5,7 @@
 //! addresses that a daemon added are gone on real hardware too.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
@@ -25,7 +25,7 @@ const ENTER: &str = "echo $$ > \"$CGROUP/cgroup.procs\" && exec nsenter --target
 pub(super) struct Body {
     pub(super) spec: HostSpec,
     pub(super) site: Arc<Site>,
-    pub(super) last: u8,
+    pub(super) ip: Ipv4Addr,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -41,11 +41,11 @@ pub(super) struct State {
 }
 
 impl Body {
-    pub(super) fn new(site: &Arc<Site>, spec: HostSpec, last: u8) -> Self {
+    pub(super) fn new(site: &Arc<Site>, spec: HostSpec, ip: Ipv4Addr) -> Self {
         Body {
             spec,
             site: site.clone(),
-            last,
+            ip,
             state: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -63,7 +63,7 @@ impl Body {
 
     /// Its end of the bridge.
     pub(super) fn cable(&self) -> String {
-        format!("v{}", self.last)
+        format!("v{}", self.site.place.network().number(self.ip))
     }
 
     pub(super) fn cgroup(&self) -> PathBuf {
@@ -181,7 +181,13 @@ impl Body {
             &self.site.cgroup.join("anchor/cgroup.procs"),
             &child.id().to_string(),
         )?;
-        network::plug_host(self.site.number, self.site.anchor, init, self.last, &self.cable())?;
+        network::plug_host(
+            self.site.place.network(),
+            self.site.anchor,
+            init,
+            self.ip,
+            &self.cable(),
+        )?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(b"\n").ok();
         }
@@ -229,7 +235,7 @@ impl Body {
             return Err(self.late("boot"));
         }
         drop(state);
-        let address = SocketAddr::new(self.ip_addr(), 22);
+        let address = SocketAddr::new(self.ip.into(), 22);
         let answer = os::wait_for(BOOT, || greets(address).then_some(()));
         answer.ok_or_else(|| self.late("answer on ssh"))
     }
@@ -243,11 +249,6 @@ impl Body {
             return Err(self.late("poweroff"));
         }
         Ok(())
-    }
-
-    fn ip_addr(&self) -> IpAddr {
-        let text = self.site.number.address(self.last);
-        text.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
     pub(super) fn late(&self, what: &'static str) -> LabError {
@@ -266,7 +267,7 @@ impl Body {
     }
 
     fn log_file(&self) -> PathBuf {
-        self.site.dir.join(format!("{}.log", self.spec.name))
+        self.site.place.dir().join(format!("{}.log", self.spec.name))
     }
 
     fn log(&self, line: &str) {

@@ -1,9 +1,12 @@
 //! Everything that can go wrong while real hosts are made, run and broken.
 
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::machine::Tool;
 use crate::os::OsError;
 
 /// Why the lab cannot do what was asked.
@@ -12,18 +15,49 @@ pub enum LabError {
     /// Namespaces, mounts and links are root's.
     #[error("real hosts need root: run this as root, for example `sudo make test`")]
     NotRoot,
-    /// A program is missing on this machine.
-    #[error("real hosts need `{0}`: `make setup` installs what is missing")]
-    Missing(&'static str),
+    /// Programs are missing on this machine.
+    #[error("real hosts need {}", missing(.0))]
+    Missing(Vec<Tool>),
     /// The host is not running.
     #[error("host {0} is down")]
     Down(String),
     /// All of 10.213.0.0/16 is taken.
     #[error("no free network left between 10.213.0.0/24 and 10.213.255.0/24")]
     NoNetwork,
-    /// The kernel has no cgroup version 2 mounted.
-    #[error("no cgroup2 file system is mounted")]
-    NoCgroup,
+    /// This machine has an address in the network already.
+    #[error("the network {network} is in use on this machine: interface {interface} has {address}")]
+    NetworkTaken {
+        /// The lab's.
+        network: String,
+        /// Who has an address in it.
+        interface: String,
+        /// Which one.
+        address: String,
+    },
+    /// The process that owns a lab in this directory is alive.
+    #[error("a lab is up already in {}", .0.display())]
+    AlreadyUp(PathBuf),
+    /// Something that no lab made is in the way.
+    #[error("{} is there already and no lab made it", .0.display())]
+    NotOurs(PathBuf),
+    /// The kernel lacks something, or does not let us have it.
+    #[error("this machine's kernel offers no {what}: {why}")]
+    NoFeature {
+        /// What is missing.
+        what: &'static str,
+        /// How that was seen.
+        why: String,
+    },
+    /// Memory or disk.
+    #[error("not enough {what}: {needed} MiB needed, {free} MiB free")]
+    NoSpace {
+        /// Of what, and where.
+        what: String,
+        /// MiB.
+        needed: u64,
+        /// MiB.
+        free: u64,
+    },
     /// The process that holds the network and the disks did not start.
     #[error("cannot make the lab's network and disks: {0}")]
     NoAnchor(String),
@@ -54,7 +88,25 @@ pub enum LabError {
     /// A name that is not a host name, or is given twice.
     #[error("`{0}` cannot be a host's name here")]
     BadName(String),
+    /// An address outside of the network, or given twice, or the lab's own.
+    #[error("{ip} cannot be a host's address in {network}")]
+    BadAddress {
+        /// The address.
+        ip: Ipv4Addr,
+        /// The lab's network.
+        network: String,
+    },
     /// The machine refused.
     #[error(transparent)]
     Os(#[from] OsError),
+}
+
+fn missing(tools: &[Tool]) -> String {
+    let names: Vec<_> = tools.iter().map(|tool| tool.program).collect();
+    let packages: Vec<_> = tools.iter().map(|tool| tool.package).collect();
+    format!(
+        "{} on this machine; Debian's packages are {}",
+        names.join(", "),
+        packages.join(" ")
+    )
 }

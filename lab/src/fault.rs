@@ -1,7 +1,7 @@
 //! Breaking hosts: cables, frozen processes, full disks, lost frames.
 
 use crate::os;
-use crate::{Host, LabError, network};
+use crate::{Host, LabError, machine, network};
 
 impl Host {
     /// Pulls the host's cable. Open connections notice nothing until they send.
@@ -30,6 +30,9 @@ impl Host {
     /// # Errors
     /// When the rule cannot be set.
     pub fn lose(&self, percent: u8) -> Result<(), LabError> {
+        if percent > 0 && !machine::has(machine::NFT.program) {
+            return Err(LabError::Missing(vec![machine::NFT]));
+        }
         let body = self.body();
         let cable = body.cable();
         let mut script = format!("nft delete table bridge {cable} 2> /dev/null; set -e\n");

@@ -1,5 +1,6 @@
 //! One host as tests use it: programs run on it, its files, its power. How it boots is in `body`.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -22,9 +23,9 @@ pub struct Host {
 pub struct Snapshot(PathBuf);
 
 impl Host {
-    pub(super) fn new(site: &Arc<Site>, spec: HostSpec, last: u8) -> Self {
+    pub(super) fn new(site: &Arc<Site>, spec: HostSpec, ip: Ipv4Addr) -> Self {
         Host {
-            body: Arc::new(Body::new(site, spec, last)),
+            body: Arc::new(Body::new(site, spec, ip)),
             keeper: Mutex::default(),
         }
     }
@@ -40,7 +41,7 @@ impl Host {
 
     /// Its address in the lab's network.
     pub fn ip(&self) -> String {
-        self.body.site.number.address(self.body.last)
+        self.body.ip.to_string()
     }
 
     /// Root of the running host's file system as this machine sees it. Follow no absolute symbolic link below it: it

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::LabError;
+use crate::machine;
 use crate::os;
 
 const SCRIPT: &str = include_str!("image.sh");
@@ -31,6 +32,46 @@ const PACKAGES: &[&str] = &[
     "gpg",
 ];
 
+/// Space an image and the packages it is made of take, in MiB.
+const IMAGE_MB: u64 = 1200;
+
+/// One of the systems a host can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// Its name in a lab file.
+    pub name: &'static str,
+    /// Debian's code name.
+    suite: &'static str,
+    /// Packages besides those of every image.
+    packages: &'static [&'static str],
+    /// A script that finishes the image; `$root` is where it is mounted.
+    finish: &'static str,
+}
+
+/// Every system there is; the first is what a lab has that names none. To add one, add a line.
+pub static VARIANTS: &[Variant] = &[
+    Variant {
+        name: "debian-12",
+        suite: "bookworm",
+        packages: &[],
+        finish: "",
+    },
+    // Debian below, with the package manager of Red Hat's world on top.
+    Variant {
+        name: "rpm",
+        suite: "bookworm",
+        packages: &["dnf", "rpm", "createrepo-c"],
+        finish: "",
+    },
+    // What is not in Debian 12: MySQL itself.
+    Variant {
+        name: "debian-sid",
+        suite: "sid",
+        packages: &[],
+        finish: "",
+    },
+];
+
 /// A root file system that hosts use read-only.
 #[derive(Debug, Clone)]
 pub struct Image {
@@ -43,7 +84,7 @@ impl Image {
     /// # Errors
     /// When it has to be built and cannot.
     pub fn base() -> Result<Self, LabError> {
-        Image::with(&[])
+        Image::of(VARIANTS[0], &[])
     }
 
     /// The base image with more packages in it.
@@ -51,11 +92,20 @@ impl Image {
     /// # Errors
     /// When it has to be built and cannot.
     pub fn with(more: &[&str]) -> Result<Self, LabError> {
-        let packages = [PACKAGES, more].concat().join(",");
-        let suite = "bookworm";
+        Image::of(VARIANTS[0], more)
+    }
+
+    /// The image of a variant, with more packages in it.
+    ///
+    /// # Errors
+    /// When it has to be built and cannot.
+    pub fn of(variant: Variant, more: &[&str]) -> Result<Self, LabError> {
+        let packages = [PACKAGES, variant.packages, more].concat().join(",");
+        let suite = variant.suite;
         let mirror = setting("SALT_RS_LAB_MIRROR", "http://deb.debian.org/debian");
         let security = setting("SALT_RS_LAB_SECURITY", "http://deb.debian.org/debian-security");
-        let path = cached("image", &[SCRIPT, &packages, suite], |path| {
+        let path = cached("image", &[SCRIPT, &packages, suite, variant.finish], |path| {
+            machine::disk(path, IMAGE_MB)?;
             let mut work = path.to_owned().into_os_string();
             work.push(".work");
             let mut build = os::command("unshare");
@@ -68,7 +118,7 @@ impl Image {
                 .env("SUITE", suite)
                 .env("MIRROR", &mirror)
                 .env("SECURITY", &security);
-            build.env("PACKAGES", &packages);
+            build.env("PACKAGES", &packages).env("FINISH", variant.finish);
             os::checked(&mut build).map(drop).map_err(LabError::from)
         })?;
         Ok(Image { path })
@@ -116,7 +166,7 @@ pub(crate) fn cached(
     Ok(path)
 }
 
-fn short_digest(parts: &[&str]) -> String {
+pub(crate) fn short_digest(parts: &[&str]) -> String {
     let mut digest = Sha256::new();
     for part in parts {
         digest.update((part.len() as u64).to_le_bytes());

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Builds the base image below $OUT. Runs in a mount namespace of its own; $OUT is the upper of an overlay mounted
 # "volatile", which turns the thousands of fsync calls of dpkg into nothing.
-# In: OUT, WORK (scratch on the same file system), DEBS (download cache), SUITE, MIRROR, SECURITY, PACKAGES (comma separated).
+# In: OUT, WORK (scratch on the same file system), DEBS (download cache), SUITE, MIRROR, SECURITY, PACKAGES (comma separated),
+# FINISH (a script with the last touches of this kind of image).
 set -euo pipefail
 rm -rf "$WORK"
 mkdir -p "$OUT" "$WORK"/{empty,work,root} "$DEBS"
@@ -17,7 +18,9 @@ debootstrap --variant=minbase --cache-dir="$DEBS" --include="$PACKAGES" "$SUITE"
   { tail -n 20 "$WORK/log" >&2; exit 1; }
 
 # The sources used while the package repository is filled; a host gets the local repository instead.
-printf 'deb %s %s main\n' "$MIRROR" "$SUITE" "$MIRROR" "$SUITE-updates" "$SECURITY" "$SUITE-security" > "$root/etc/apt/sources.list"
+printf 'deb %s %s main\n' "$MIRROR" "$SUITE" > "$root/etc/apt/sources.list"
+[ "$SUITE" = sid ] ||
+  printf 'deb %s %s main\n' "$MIRROR" "$SUITE-updates" "$SECURITY" "$SUITE-security" >> "$root/etc/apt/sources.list"
 printf '%s\n' 'Acquire::Languages "none";' 'APT::Install-Recommends "false";' 'Dpkg::Use-Pty "false";' > "$root/etc/apt/apt.conf.d/90lab"
 # What this machine trusts besides the common authorities, hosts trust as well (a proxy that signs, for one).
 for crt in /usr/local/share/ca-certificates/*.crt; do
@@ -45,6 +48,9 @@ printf '[Journal]\nSystemMaxUse=32M\n' > "$root/etc/systemd/journald.conf.d/lab.
 chroot "$root" useradd --create-home --shell /bin/bash admin
 printf 'admin ALL=(ALL) NOPASSWD: ALL\n' > "$root/etc/sudoers.d/admin"
 chmod 440 "$root/etc/sudoers.d/admin"
+
+export root
+bash -euo pipefail -c "$FINISH"
 
 chroot "$root" apt-get clean
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/log/*.log "$root"/var/log/apt/* "$root"/usr/share/{doc,man,locale,info}/*

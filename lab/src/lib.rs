@@ -2,52 +2,57 @@
 //!
 //! A lab is owned by the value `Lab`. When it is dropped, or the process that holds it ends in whatever way, the reaper
 //! takes everything down. What lives here knows nothing of salt-rs: it makes hosts, runs programs on them, breaks them.
-//! `image` and `repo` are cached outside the repository, `network` gives a lab its number and cables, `body` boots and
-//! keeps one host, `host` is what a test does with it, `fault` breaks it, `tree` tells what is on its disk.
+//! `machine` says whether this machine can, `image` and `repo` are cached outside the repository, `place` is where a lab
+//! is on this machine, `network` has its addresses and cables, `body` boots and keeps one host, `host` is what one does
+//! with it, `fault` breaks it, `tree` tells what is on its disk.
 
 mod body;
 mod error;
 mod fault;
 mod host;
 mod image;
+pub mod machine;
 mod network;
 pub mod os;
 mod packages;
+mod place;
 mod process;
 mod repo;
 mod spec;
 mod ssh;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::thread;
 
-use network::Number;
 use process::Pid;
+use repo::DEBIAN;
 
 pub use error::LabError;
 pub use host::{Host, Snapshot};
-pub use image::{Image, cache};
-pub use spec::{HostSpec, Kind};
+pub use image::{Image, VARIANTS, Variant, cache};
+pub use network::Network;
+pub use place::Place;
+pub use repo::Repo;
+pub use spec::{HostSpec, Kind, good_name};
 pub use tree::{Attributes, Tree};
 
-/// Space for the changes of all hosts of one lab; memory is used only for what is written.
-const DISKS: &str = "6g";
-/// Above this many systemd hosts the machine's limit of inotify instances, shared by all of them, is raised.
-const MANY: usize = 12;
+/// Space for the changes of all hosts of one lab, in MiB; memory is used only for what is written.
+const DISKS: u64 = 6144;
 
 /// What all hosts of a lab share.
 #[derive(Debug)]
 struct Site {
-    number: Number,
+    place: Place,
     anchor: Pid,
     cgroup: PathBuf,
-    dir: PathBuf,
     base: PathBuf,
     repo: Option<PathBuf>,
     /// `/etc/hosts` of every host.
@@ -66,16 +71,16 @@ impl Site {
 
     /// The same, seen from the lab's own mount namespace.
     fn disks_inside(&self) -> PathBuf {
-        self.dir.join("disks")
+        self.place.dir().join("disks")
     }
 
     /// The key every host lets in as root and as `admin`.
     fn private_key(&self) -> PathBuf {
-        self.dir.join("id_ed25519")
+        self.place.dir().join("id_ed25519")
     }
 
     fn known_hosts(&self) -> PathBuf {
-        self.dir.join("known_hosts")
+        self.place.dir().join("known_hosts")
     }
 }
 
@@ -102,10 +107,34 @@ impl Lab {
     /// # Errors
     /// As `up`.
     pub fn up_on(image: &Image, specs: &[HostSpec]) -> Result<Lab, LabError> {
-        ready_machine(specs)?;
-        let repo = Some(repo::repo(image)?);
-        let number = Number::claim(&cache())?;
-        let mut reaper = number.reaper()?;
+        machine::ready(specs)?;
+        let repo = Repo::of(image, DEBIAN)?;
+        let place = Place::any(&cache())?;
+        Lab::begin(place, image, &repo, specs)?.boot()
+    }
+
+    /// Boots these hosts at a place of the caller's choice. `tell` hears of each step as it begins.
+    ///
+    /// # Errors
+    /// As `up`; when a lab is there already or the network is in use; when an address is not one of the network.
+    pub fn up_at(
+        place: Place,
+        image: &Image,
+        repo: &Repo,
+        specs: &[HostSpec],
+        tell: &dyn Fn(&str),
+    ) -> Result<Lab, LabError> {
+        machine::ready(specs)?;
+        place.take()?;
+        tell("network and disks");
+        let lab = Lab::begin(place, image, repo, specs)?;
+        tell("hosts");
+        lab.boot()
+    }
+
+    /// Makes what the hosts stand on.
+    fn begin(place: Place, image: &Image, repo: &Repo, specs: &[HostSpec]) -> Result<Lab, LabError> {
+        let mut reaper = place.reaper()?;
         reaper
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -114,56 +143,43 @@ impl Lab {
             reaper: started(&mut reaper)?,
             anchor: None,
         };
-        let cgroup = number.cgroup()?;
-        let dir = number.dir();
+        let addresses = addresses(place.network(), specs)?;
+        let cgroup = place.cgroup()?;
         os::make_dir(&cgroup.join("anchor"))?;
-        os::make_dir(&dir.join("disks"))?;
-        let anchor = ground.anchor(number, &cgroup, &dir)?;
-        network::plug_outside(number, anchor)?;
+        os::make_dir(&place.dir().join("disks"))?;
+        let anchor = ground.anchor(&place, &cgroup)?;
+        network::plug_outside(&place, anchor)?;
 
         let mut names = "127.0.0.1 localhost\n".to_owned();
-        for (spec, last) in specs.iter().zip(FIRST..) {
-            _ = writeln!(names, "{} {}", number.address(last), spec.name);
+        for (spec, ip) in specs.iter().zip(&addresses) {
+            _ = writeln!(names, "{ip} {}", spec.name);
         }
-        let base = image.path().to_owned();
         let site = Arc::new(Site {
-            number,
+            place,
             anchor,
             cgroup,
-            dir,
-            base,
-            repo,
+            base: image.path().to_owned(),
+            repo: Some(repo.path().to_owned()),
             names,
         });
+        let key = text(&site.private_key());
         os::run(
             "ssh-keygen",
-            &[
-                "-q",
-                "-t",
-                "ed25519",
-                "-N",
-                "",
-                "-C",
-                "lab",
-                "-f",
-                &text(&site.private_key()),
-            ],
+            &["-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", &key],
         )?;
         let hosts = specs
             .iter()
-            .zip(FIRST..)
-            .map(|(spec, last)| Host::new(&site, spec.clone(), last))
+            .zip(addresses)
+            .map(|(spec, ip)| Host::new(&site, spec.clone(), ip))
             .collect();
-        let lab = Lab {
+        Ok(Lab {
             _ground: ground,
             hosts,
             site,
-        };
-        lab.boot()?;
-        Ok(lab)
+        })
     }
 
-    fn boot(&self) -> Result<(), LabError> {
+    fn boot(self) -> Result<Lab, LabError> {
         each(&self.hosts, Host::seed)?;
         let mut known = String::new();
         for host in &self.hosts {
@@ -171,7 +187,8 @@ impl Lab {
             _ = writeln!(known, "{},{} {key}", host.name(), host.ip());
         }
         os::write(&self.site.known_hosts(), known)?;
-        each(&self.hosts, Host::start)
+        each(&self.hosts, Host::start)?;
+        Ok(self)
     }
 
     /// The host with this name.
@@ -179,10 +196,13 @@ impl Lab {
     /// # Panics
     /// When the lab was not given such a host: a mistake in the test.
     pub fn host(&self, name: &str) -> &Host {
-        self.hosts
-            .iter()
-            .find(|host| host.name() == name)
+        self.find(name)
             .unwrap_or_else(|| panic!("the lab has no host `{name}`"))
+    }
+
+    /// The host with this name, if there is one.
+    pub fn find(&self, name: &str) -> Option<&Host> {
+        self.hosts.iter().find(|host| host.name() == name)
     }
 
     /// All hosts, in the order given.
@@ -192,7 +212,15 @@ impl Lab {
 
     /// Directory for files of this lab. It goes when the lab goes.
     pub fn dir(&self) -> &Path {
-        &self.site.dir
+        self.site.place.dir()
+    }
+
+    /// Bytes that the hosts' disks take, all together.
+    ///
+    /// # Errors
+    /// When they cannot be looked at.
+    pub fn written(&self) -> Result<u64, LabError> {
+        machine::used(&self.site.disks())
     }
 
     /// Key that every host lets in, as root and as `admin` (who may `sudo` without a password).
@@ -207,7 +235,7 @@ impl Lab {
 
     /// Address of this machine in the lab's network, as hosts see it.
     pub fn outside(&self) -> String {
-        self.site.number.outside()
+        self.site.place.network().outside().to_string()
     }
 
     /// Text of a roster with all hosts, in salt-ssh's format.
@@ -236,8 +264,8 @@ impl Lab {
     }
 }
 
-/// The lowest host address in a lab's network, its last number.
-const FIRST: u8 = 10;
+/// Number of the first host whose address the lab chooses.
+const FIRST: u32 = 10;
 
 /// The two processes a lab stands on. Dropped, they take it down.
 #[derive(Debug)]
@@ -248,19 +276,20 @@ struct Ground {
 
 impl Ground {
     /// Starts the process that holds what the hosts share, and waits until that is there.
-    fn anchor(&mut self, number: Number, cgroup: &Path, dir: &Path) -> Result<Pid, LabError> {
+    fn anchor(&mut self, place: &Place, cgroup: &Path) -> Result<Pid, LabError> {
         let enter =
             "echo $$ > \"$CGROUP/anchor/cgroup.procs\" && exec unshare --mount --net sh -c \"$SCRIPT\"";
-        let gateway = format!("{}/24", number.gateway());
-        let log = dir.join("anchor.log");
+        let network = place.network();
+        let gateway = format!("{}/{}", network.gateway(), network.prefix());
+        let log = place.dir().join("anchor.log");
         let mut command = os::command("setsid");
         command
             .args(["sh", "-c", enter])
             .env("SCRIPT", include_str!("anchor.sh"))
             .env("CGROUP", cgroup);
         command
-            .env("DISKS", dir.join("disks"))
-            .env("SIZE", DISKS)
+            .env("DISKS", place.dir().join("disks"))
+            .env("SIZE", format!("{DISKS}m"))
             .env("GATEWAY", gateway);
         command
             .stdin(Stdio::null())
@@ -321,40 +350,31 @@ fn each(hosts: &[Host], act: impl Fn(&Host) -> Result<(), LabError> + Sync) -> R
     Ok(())
 }
 
-fn ready_machine(specs: &[HostSpec]) -> Result<(), LabError> {
-    if !rustix::process::geteuid().is_root() {
-        return Err(LabError::NotRoot);
-    }
-    let path = std::env::var("PATH").unwrap_or_default();
-    for program in [
-        "debootstrap",
-        "unshare",
-        "nsenter",
-        "ip",
-        "ssh-keygen",
-        "dpkg-deb",
-        "setpriv",
-        "mkfs.ext4",
-    ] {
-        let mut places = path.split(':').chain(["/usr/sbin", "/sbin"]);
-        if !places.any(|place| Path::new(place).join(program).exists()) {
-            return Err(LabError::Missing(program));
-        }
-    }
-    let mut seen = std::collections::BTreeSet::new();
+/// The address of each host: the one it was given, or the next free one.
+fn addresses(network: Network, specs: &[HostSpec]) -> Result<Vec<Ipv4Addr>, LabError> {
+    let mut names = BTreeSet::new();
+    let mut taken = BTreeSet::from([network.outside(), network.gateway()]);
     for spec in specs {
-        if !spec.good_name() || !seen.insert(&spec.name) {
+        if !good_name(&spec.name) || !names.insert(&spec.name) {
             return Err(LabError::BadName(spec.name.clone()));
         }
+        if let Some(ip) = spec.ip
+            && !(network.has(ip) && taken.insert(ip))
+        {
+            return Err(LabError::BadAddress {
+                ip,
+                network: network.to_string(),
+            });
+        }
     }
-    if specs.len() > usize::from(253 - FIRST) {
-        return Err(LabError::NoNetwork);
-    }
-    let limit = Path::new("/proc/sys/fs/inotify/max_user_instances");
-    let systemd = specs.iter().filter(|spec| spec.kind == Kind::Systemd).count();
-    let now = os::read_text(limit)?.trim().parse::<u32>().unwrap_or(0);
-    if systemd > MANY && now < 1024 {
-        os::control(limit, "1024")?;
-    }
-    Ok(())
+    let mut next = FIRST;
+    let mut choose = || {
+        while taken.contains(&network.address(next)) {
+            next += 1;
+        }
+        next += 1;
+        Some(network.address(next - 1)).filter(|ip| network.has(*ip))
+    };
+    let chosen = specs.iter().map(|spec| spec.ip.or_else(&mut choose));
+    chosen.collect::<Option<_>>().ok_or(LabError::NoNetwork)
 }

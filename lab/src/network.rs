@@ -1,135 +1,147 @@
-//! The number of a lab and everything named by it: directory, cgroup, cable and the network 10.213.N.0/24.
+//! A lab's network: its addresses, and the cables in it.
 //!
 //! The bridge lives in a network namespace of the lab (`anchor.sh`); one cable comes out of it, so that programs of
 //! this machine reach the hosts, and no setting of the machine's own network is touched.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::str::FromStr;
 
 use crate::LabError;
 use crate::os;
+use crate::place::Place;
 use crate::process::Pid;
 
-/// One lab's number. Two labs on a machine never share one.
+/// The bridge all cables of a lab lead to.
+pub(crate) const BRIDGE: &str = "br0";
+/// The lab's end of the cable to this machine.
+pub(crate) const OUTSIDE: &str = "outside";
+
+/// An IPv4 network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Number(u8);
+pub struct Network {
+    base: u32,
+    prefix: u8,
+}
 
-impl Number {
-    /// Takes a free number, after removing what labs left behind whose owner was killed together with its reaper.
-    pub(crate) fn claim(cache: &Path) -> Result<Self, LabError> {
-        let _claiming = os::lock_dir(cache)?;
-        for number in (0..=255).map(Number) {
-            number.sweep()?;
+impl Network {
+    /// The network an address is in.
+    ///
+    /// # Panics
+    /// When the prefix is longer than an address.
+    pub fn of(address: Ipv4Addr, prefix: u8) -> Self {
+        assert!(prefix <= 32, "an IPv4 address has 32 bits");
+        Network {
+            base: u32::from(address) & mask(prefix),
+            prefix,
         }
-        let links = os::run("ip", &["-o", "-4", "addr"])?;
-        for number in (0..=255).map(Number) {
-            let taken = links.contains(&format!(" 10.213.{}.", number.0));
-            if !taken && os::claim_dir(&number.dir())? {
-                os::write(&number.dir().join("owner"), Pid::own()?.text())?;
-                return Ok(number);
-            }
-        }
-        Err(LabError::NoNetwork)
     }
 
-    fn sweep(self) -> Result<(), LabError> {
-        if !self.dir().exists() {
-            return Ok(());
-        }
-        let owner = os::read_text(&self.dir().join("owner")).ok();
-        let alive = owner.and_then(|text| Pid::parse(&text)).is_some_and(Pid::alive);
-        if !alive {
-            os::checked(&mut self.reaper()?)?;
-        }
-        Ok(())
+    /// Length of the part all addresses share, in bits.
+    pub fn prefix(self) -> u8 {
+        self.prefix
     }
 
-    /// The program that takes this lab down when its input closes.
-    pub(crate) fn reaper(self) -> Result<std::process::Command, LabError> {
-        let mut reaper = os::command("setsid");
-        reaper.args(["sh", "-c", include_str!("reaper.sh")]);
-        reaper
-            .env("LINK", self.link())
-            .env("CGROUP", self.cgroup()?)
-            .env("DIR", self.dir());
-        Ok(reaper)
+    /// Whether an address is one a host can have: in the network, and neither its own name nor everybody's.
+    pub fn has(self, address: Ipv4Addr) -> bool {
+        let last = self.base | !mask(self.prefix);
+        let address = u32::from(address);
+        address & mask(self.prefix) == self.base && address != self.base && address != last
     }
 
-    pub(crate) fn dir(self) -> PathBuf {
-        PathBuf::from(format!("/run/salt-rs-lab{}", self.0))
-    }
-
-    pub(crate) fn cgroup(self) -> Result<PathBuf, LabError> {
-        let mounts = os::read_text(Path::new("/proc/self/mounts"))?;
-        let mut lines = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-        let line = lines
-            .find(|words| words.get(2) == Some(&"cgroup2"))
-            .ok_or(LabError::NoCgroup)?;
-        Ok(Path::new(line[1]).join(format!("salt-rs-lab{}", self.0)))
-    }
-
-    pub(crate) fn link(self) -> String {
-        format!("srlab{}", self.0)
-    }
-
-    /// Address of this machine in the lab's network.
-    pub(crate) fn outside(self) -> String {
+    /// Address of this machine in the network: the first.
+    pub fn outside(self) -> Ipv4Addr {
         self.address(1)
     }
 
-    /// Where hosts send what is not for the lab; it leads nowhere.
-    pub(crate) fn gateway(self) -> String {
-        self.address(254)
+    /// Where hosts send what is not for the lab: the last address. It leads nowhere.
+    pub fn gateway(self) -> Ipv4Addr {
+        (self.base | !mask(self.prefix)).wrapping_sub(1).into()
     }
 
-    pub(crate) fn address(self, last: u8) -> String {
-        format!("10.213.{}.{last}", self.0)
+    /// The address with this number.
+    pub(crate) fn address(self, number: u32) -> Ipv4Addr {
+        self.base.wrapping_add(number).into()
     }
 
-    /// A fixed one: a host that came back with another would be unreachable until its neighbours forget the old.
-    pub(crate) fn mac(self, last: u8) -> String {
-        format!("02:0a:d5:00:{:02x}:{last:02x}", self.0)
+    /// The number of an address in the network.
+    pub(crate) fn number(self, address: Ipv4Addr) -> u32 {
+        u32::from(address).wrapping_sub(self.base)
+    }
+
+    pub(crate) fn overlaps(self, other: Network) -> bool {
+        let mask = mask(self.prefix.min(other.prefix));
+        self.base & mask == other.base & mask
     }
 }
 
+fn mask(prefix: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", Ipv4Addr::from(self.base), self.prefix)
+    }
+}
+
+impl FromStr for Network {
+    type Err = &'static str;
+
+    /// From `192.168.56.0/24`, or the address of anybody in it.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "not a network such as 192.168.56.0/24";
+        let (address, prefix) = text.split_once('/').ok_or(wrong)?;
+        let address: Ipv4Addr = address.parse().map_err(|_| wrong)?;
+        let prefix: u8 = prefix.parse().ok().filter(|prefix| *prefix <= 32).ok_or(wrong)?;
+        Ok(Network::of(address, prefix))
+    }
+}
+
+/// A fixed hardware address: a host that came back with another would be unreachable until its neighbours forget the
+/// old one.
+pub(crate) fn mac(address: Ipv4Addr) -> String {
+    let [a, b, c, d] = address.octets();
+    format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+}
+
 /// Puts the cable between this machine and the lab's bridge.
-pub(crate) fn plug_outside(number: Number, anchor: Pid) -> Result<(), LabError> {
-    let (link, pid) = (number.link(), anchor.to_string());
+pub(crate) fn plug_outside(place: &Place, anchor: Pid) -> Result<(), LabError> {
+    let (link, pid, network) = (place.link(), anchor.to_string(), place.network());
     os::run(
         "ip",
         &[
-            "link", "add", &link, "type", "veth", "peer", "name", "outside", "netns", &pid,
+            "link", "add", &link, "type", "veth", "peer", "name", OUTSIDE, "netns", &pid,
         ],
     )?;
-    os::run(
-        "ip",
-        &["addr", "add", &format!("{}/24", number.outside()), "dev", &link],
-    )?;
+    let address = format!("{}/{}", network.outside(), network.prefix());
+    os::run("ip", &["addr", "add", &address, "dev", &link])?;
     os::run("ip", &["link", "set", &link, "up"])?;
-    inside(anchor, "ip link set outside master br0 up")
+    inside(anchor, &format!("ip link set {OUTSIDE} master {BRIDGE} up"))
 }
 
 /// Puts the cable between the bridge and a host: `cable` on the bridge's side, `eth0` in the host.
 pub(crate) fn plug_host(
-    number: Number,
+    network: Network,
     anchor: Pid,
     host: Pid,
-    last: u8,
+    address: Ipv4Addr,
     cable: &str,
 ) -> Result<(), LabError> {
-    let mac = number.mac(last);
+    let mac = mac(address);
     inside(
         anchor,
         &format!(
             "ip link del {cable} 2> /dev/null; set -e
              ip link add {cable} type veth peer name eth0 address {mac} netns {host}
-             ip link set {cable} master br0 up"
+             ip link set {cable} master {BRIDGE} up"
         ),
     )?;
-    let (address, gateway) = (number.address(last), number.gateway());
+    let (prefix, gateway) = (network.prefix(), network.gateway());
     inside(
         host,
         &format!(
-            "set -e; ip link set lo up; ip addr add {address}/24 dev eth0; ip link set eth0 up
+            "set -e; ip link set lo up; ip addr add {address}/{prefix} dev eth0; ip link set eth0 up
              ip route add default via {gateway}"
         ),
     )
@@ -142,4 +154,24 @@ pub(crate) fn inside(pid: Pid, script: &str) -> Result<(), LabError> {
         &["--target", &pid.to_string(), "--net", "--", "sh", "-c", script],
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_knows_its_addresses() {
+        let network: Network = "192.168.56.0/24".parse().unwrap();
+        let at = |last| Ipv4Addr::new(192, 168, 56, last);
+        assert_eq!((network.outside(), network.gateway()), (at(1), at(254)));
+        assert!(network.has(at(10)) && network.has(at(254)));
+        assert!(!network.has(at(0)) && !network.has(at(255)) && !network.has(Ipv4Addr::new(192, 168, 57, 1)));
+        assert_eq!(network.number(at(20)), 20);
+        assert_eq!(network.to_string(), "192.168.56.0/24");
+        assert_eq!("192.168.56.9/24".parse(), Ok(network));
+        for wrong in ["192.168.56.0", "192.168.56/24", "a/24", "1.2.3.4/33", ""] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
+    }
 }

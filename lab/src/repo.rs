@@ -8,30 +8,51 @@ use sha2::{Digest, Sha256};
 
 use crate::LabError;
 use crate::image::{Image, cached};
+use crate::machine;
 use crate::os;
 use crate::packages::PACKAGES;
 
 /// Line of a host's sources.list.
 pub(crate) const SOURCE: &str = "deb [trusted=yes] file:/srv/lab-repo ./\n";
-const DEBIAN: &[&str] = &["nginx-light", "haproxy", "tree"];
+/// Debian's packages that tests install.
+pub(crate) const DEBIAN: &[&str] = &["nginx-light", "haproxy", "tree"];
 
-/// Makes or finds the repository for hosts of `image`. Debian's packages come with whatever the image lacks for them.
-///
-/// # Errors
-/// When it has to be built and cannot.
-pub(crate) fn repo(image: &Image) -> Result<PathBuf, LabError> {
-    let ours = format!("{PACKAGES:?}");
-    let image_name = image.path().display().to_string();
-    cached("repo", &[&image_name, &ours, &DEBIAN.join(" ")], |path| {
-        os::make_dir(&path.join("partial"))?;
-        download(image, path)?;
-        build_ours(path)?;
-        index(path)
-    })
+/// Space a repository takes while it is filled, in MiB.
+const REPO_MB: u64 = 1500;
+
+/// A package repository for the hosts of one image.
+#[derive(Debug, Clone)]
+pub struct Repo {
+    path: PathBuf,
+}
+
+impl Repo {
+    /// Makes or finds the repository with these of Debian's packages, whatever `image` lacks for them, and our own.
+    ///
+    /// # Errors
+    /// When it has to be built and cannot.
+    pub fn of(image: &Image, packages: &[impl AsRef<str>]) -> Result<Self, LabError> {
+        let ours = format!("{PACKAGES:?}");
+        let image_name = image.path().display().to_string();
+        let debian: Vec<_> = packages.iter().map(AsRef::as_ref).collect();
+        let path = cached("repo", &[&image_name, &ours, &debian.join(" ")], |path| {
+            machine::disk(path, REPO_MB)?;
+            os::make_dir(&path.join("partial"))?;
+            download(image, path, &debian)?;
+            build_ours(path)?;
+            index(path)
+        })?;
+        Ok(Repo { path })
+    }
+
+    /// Where it lies. Nobody writes there.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// Lets apt resolve against the image's own list of packages; no chroot is needed for that.
-fn download(image: &Image, repo: &Path) -> Result<(), LabError> {
+fn download(image: &Image, repo: &Path, packages: &[&str]) -> Result<(), LabError> {
     let state = repo.join("state");
     os::make_dir(&state.join("lists/partial"))?;
     os::make_dir(&state.join("cache"))?;
@@ -49,11 +70,15 @@ fn download(image: &Image, repo: &Path) -> Result<(), LabError> {
     os::write(&file, conf)?;
     let file = file.display().to_string();
     os::run("apt-get", &["-qq", "-c", &file, "update"])?;
-    for package in DEBIAN {
-        os::run(
-            "apt-get",
-            &["-qq", "-y", "-c", &file, "--download-only", "install", package],
-        )?;
+    let get = |packages: &[&str]| {
+        let words = ["-qq", "-y", "-c", &file, "--download-only", "install"];
+        os::run("apt-get", &[&words[..], packages].concat())
+    };
+    // All at once is quicker; packages that cannot be together are fetched one by one.
+    if !packages.is_empty() && get(packages).is_err() {
+        for package in packages {
+            get(&[package])?;
+        }
     }
     os::remove_tree(Path::new(&format!("{state}")))?;
     os::remove_tree(Path::new(&format!("{repo}/partial")))?;

@@ -1,5 +1,7 @@
 //! What a host should be like.
 
+use std::net::Ipv4Addr;
+
 /// What runs as the host's first process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -18,6 +20,8 @@ pub struct HostSpec {
     pub kind: Kind,
     /// Size of its disk in MiB; without one it is limited by the lab's tmpfs only.
     pub disk_mb: Option<u32>,
+    /// Its address; without one the lab chooses.
+    pub ip: Option<Ipv4Addr>,
 }
 
 impl HostSpec {
@@ -27,6 +31,7 @@ impl HostSpec {
             name: name.into(),
             kind: Kind::Systemd,
             disk_mb: None,
+            ip: None,
         }
     }
 
@@ -36,6 +41,7 @@ impl HostSpec {
             name: name.into(),
             kind: Kind::Light,
             disk_mb: None,
+            ip: None,
         }
     }
 
@@ -46,9 +52,16 @@ impl HostSpec {
         self
     }
 
-    /// Whether the name can be a host name here: 1 to 40 letters, digits and dashes.
-    pub(crate) fn good_name(&self) -> bool {
-        let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        (1..=40).contains(&self.name.len()) && self.name.chars().all(word) && !self.name.starts_with('-')
+    /// Gives the host this address of the lab's network.
+    #[must_use]
+    pub fn at(mut self, ip: Ipv4Addr) -> Self {
+        self.ip = Some(ip);
+        self
     }
+}
+
+/// Whether a name can be a host's name here: 1 to 40 letters, digits and dashes, the first no dash.
+pub fn good_name(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (1..=40).contains(&name.len()) && name.chars().all(word) && !name.starts_with('-')
 }
