@@ -11,6 +11,9 @@ base:
   'roles:web':
     - match: grain
     - web
+  'roles:was':
+    - match: grain
+    - app
   # What a place needs otherwise than the rest of the world; last, so that it wins.
   'site:lab':
     - match: grain

@@ -1,1 +1,5 @@
-# Written next: the place of this role is known.
+# The application tier: Node.js, and the sample application as a release directory, a link and a unit.
+include:
+  - packages
+  - .npm
+  - .app
