@@ -96,6 +96,19 @@ pub enum LabError {
         /// The lab's network.
         network: String,
     },
+    /// A lock file of npm's that says nothing, or names packages no registry has.
+    #[error("{0} is no lock file to work with: {1}")]
+    NpmLock(String, String),
+    /// Another package than the lock file names.
+    #[error("npm package {name} is {found}, its lock file wants {wanted}")]
+    NpmPackage {
+        /// Name and version.
+        name: String,
+        /// The sum in the lock file.
+        wanted: String,
+        /// The sum of what came.
+        found: String,
+    },
     /// The machine refused.
     #[error(transparent)]
     Os(#[from] OsError),
