@@ -65,7 +65,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         params: "",
         doc: "Give all installed packages with their versions",
         run: |live, _| {
-            let status = live.dpkg();
+            let status = live.packages().map_err(|problem| problem.text)?;
             let found: Map<String, Json> = status
                 .packages
                 .iter()

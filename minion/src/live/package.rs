@@ -1,29 +1,37 @@
-//! Packages of dpkg's world. Several assignments are one transaction of apt's.
+//! Packages of dpkg's and of rpm's world. Several assignments are one transaction of apt's or dnf's.
 //!
-//! What comes along is found by simulating first; what changed is found by comparing the status file before and after. Accounts
+//! What comes along is found by simulating first; what changed is found by comparing the database before and after. Accounts
 //! that package scripts make or remove are told too, so that taking the packages back takes them back.
+//!
+//! The two worlds meet in four places: the database as it is (`status`), what archives offer (`offers`), a transaction in the
+//! package manager's words (`order`) and its run (`transact`). `dpkg` and `apt` fill these for one, `rpm` and `dnf` for the other.
 
 pub(crate) mod apt;
+mod dnf;
 pub(crate) mod dpkg;
 mod keep;
+mod offers;
+mod order;
 mod residue;
+mod rpm;
+mod status;
+mod transact;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use proto::{Address, Change, Fidelity, Output, Package, Performed, PreImage, Problem, Value};
+use proto::{Address, Change, Fidelity, Package, Performed, PreImage, Problem, Value};
 
-use super::path::told;
-use super::{Live, as_expected, botched, failed, refused};
+use super::{Live, as_expected, botched, refused};
 use crate::system::Botched;
-use apt::valid;
-use dpkg::Status;
+use status::{Status, World};
 
 /// What is remembered of packages between questions.
 #[derive(Debug, Default)]
 pub(crate) struct Packages {
-    status: Option<(dpkg::Stamp, Arc<Status>)>,
-    offers: apt::Offers,
+    world: Option<World>,
+    status: Option<(status::Stamp, Arc<Status>)>,
+    offers: offers::Offers,
 }
 
 /// One assignment of a transaction.
@@ -34,38 +42,50 @@ pub(crate) struct Wanted<'a> {
     pub(crate) to: &'a Value,
 }
 
-/// A transaction in apt's words.
-#[derive(Debug, Default)]
-struct Order {
-    /// Versions, removals and package files; empty when only marks change.
-    words: Vec<String>,
-    options: Vec<&'static str>,
-    /// To be purged, after the transaction where it leaves their configuration.
-    purge: Vec<String>,
-    /// Purged ones that are to be removed-but-configured again: name and version.
-    leave: Vec<(String, Package)>,
-}
-
 impl Live {
     /// What is at a package's address.
     pub(crate) fn read_package(&mut self, name: &str) -> Result<Value, Problem> {
-        if self.text(dpkg::STATUS).is_none() {
-            return Err(refused(
-                "no supported package manager on this host: dpkg is missing",
-            ));
+        Ok(self.packages()?.value(name))
+    }
+
+    /// Which package manager this host has. Where both are there, the family of its system decides.
+    fn world(&mut self) -> Result<World, Problem> {
+        if let Some(world) = self.packages.world {
+            return Ok(world);
         }
-        Ok(self.dpkg().value(name))
+        let family = self.grain("os_family");
+        let like_red_hat = family.as_ref().is_some_and(|family| family == "RedHat");
+        let world = if self.real(dpkg::STATUS).exists() && !like_red_hat {
+            World::Dpkg
+        } else if self.program("rpm").is_some() && dnf::program(self).is_some() {
+            World::Rpm
+        } else {
+            return Err(refused(
+                "no supported package manager on this host: neither dpkg nor rpm with dnf or yum is there",
+            ));
+        };
+        self.packages.world = Some(world);
+        Ok(world)
+    }
+
+    /// All packages as they are now.
+    pub(crate) fn packages(&mut self) -> Result<Arc<Status>, Problem> {
+        match self.world()? {
+            World::Dpkg => Ok(self.dpkg()),
+            World::Rpm => self.rpm(),
+        }
     }
 
     /// Pre-images of all packages the transaction would change, and of their configuration files.
     pub(crate) fn observe_packages(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<PreImage>, Problem> {
-        let status = self.dpkg();
+        let status = self.packages()?;
         expected(&status, wanted)?;
         let order = self.order(&status, wanted)?;
         let mut names: BTreeSet<String> = wanted.iter().map(|one| status.key_of(one.name)).collect();
         let mut leaving: BTreeSet<String> = order.purge.iter().cloned().collect();
-        if !order.words.is_empty() {
-            let simulated = self.simulate(&order.options, &order.words);
+        let mut files = self.staged_configuration(&order)?;
+        if order.any() {
+            let simulated = self.simulate(&order);
             self.clear_stage();
             let simulated = simulated?;
             for name in simulated.install.iter().chain(&simulated.remove) {
@@ -95,7 +115,8 @@ impl Live {
                 fidelity: kept.get(name).cloned().unwrap_or(Fidelity::Exact),
             })
             .collect();
-        let mut paths = conffiles(&status, &leaving);
+        files.extend(self.conffiles(&status, &leaving)?);
+        let mut paths = with_parents(files);
         paths.extend(self.residue(&order.purge.iter().cloned().collect()));
         paths.sort();
         paths.dedup();
@@ -109,7 +130,7 @@ impl Live {
         wanted: &[Wanted<'_>],
         before: &[PreImage],
     ) -> Result<Performed, Box<Botched>> {
-        let was = self.dpkg();
+        let was = self.packages()?;
         expected(&was, wanted)?;
         let people = self.people();
         let places = self.places();
@@ -120,7 +141,7 @@ impl Live {
             .collect();
         let residue = residue::among(&self.residue(&going), before);
         let mut output = None;
-        let mut done = self.transact(&was, wanted, &mut output);
+        let mut done = self.transact(&was, wanted, before, &mut output);
         self.clear_stage();
         if done.is_ok() {
             done = self.clear_residue(&residue);
@@ -130,7 +151,10 @@ impl Live {
             let arrived = residue::arrived(changes);
             if !arrived.is_empty() {
                 done = done.and(self.note_residue(&arrived, places));
-                changes.extend(self.configuration_of(&arrived, places));
+                match self.configuration_of(&arrived, places) {
+                    Ok(configuration) => changes.extend(configuration),
+                    Err(why) => done = done.and(Err(why)),
+                }
             }
         }
         match (done, changes) {
@@ -140,216 +164,20 @@ impl Live {
         }
     }
 
-    fn transact(
-        &mut self,
-        was: &Status,
-        wanted: &[Wanted<'_>],
-        said: &mut Option<Output>,
-    ) -> Result<(), Problem> {
-        if was.packages.values().any(dpkg::Stanza::interrupted) || self.has_updates() {
-            self.step(
-                &["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"],
-                said,
-            )?;
-        }
-        let order = self.order(was, wanted)?;
-        if !order.words.is_empty() {
-            let mut argv = vec![
-                "apt-get",
-                "-y",
-                "-q",
-                "-o",
-                "Dpkg::Options::=--force-confdef",
-                "-o",
-                "Dpkg::Options::=--force-confold",
-                "-o",
-                "DPkg::Lock::Timeout=60",
-                "-o",
-                "Dpkg::Use-Pty=0",
-            ];
-            argv.extend(&order.options);
-            argv.extend(["install", "--"]);
-            argv.extend(order.words.iter().map(String::as_str));
-            self.step(&argv, said)?;
-        }
-        let now = self.dpkg();
-        let purge: Vec<&str> = order
-            .purge
+    /// Configuration files of packages.
+    fn conffiles(&self, status: &Status, names: &BTreeSet<String>) -> Result<BTreeSet<String>, Problem> {
+        let installed = names
             .iter()
-            .filter(|name| !now.value(name).is_absent())
-            .map(String::as_str)
-            .collect();
-        if !purge.is_empty() {
-            self.step(&[&["dpkg", "--purge", "--"], purge.as_slice()].concat(), said)?;
-        }
-        for (name, package) in &order.leave {
-            self.leave_configured(name, package, said)?;
-        }
-        self.mark(wanted, said)?;
-        let now = self.dpkg();
-        for one in wanted {
-            if !reached(&now.value(one.name), one.to) {
-                return Err(failed(format!(
-                    "package {} is {} after the transaction, not {}",
-                    one.name,
-                    told(&now.value(one.name)),
-                    told(one.to)
-                )));
+            .filter_map(|name| Some((name, status.packages.get(name)?)));
+        match status.world {
+            World::Dpkg => Ok(installed
+                .flat_map(|(_, stanza)| stanza.conffiles.iter().cloned())
+                .collect()),
+            World::Rpm => {
+                let names: Vec<&str> = installed.map(|(name, _)| name.as_str()).collect();
+                self.rpm_configuration(&names)
             }
         }
-        Ok(())
-    }
-
-    /// Brings a purged package to "removed, but configured": in and out again, without what it depends on.
-    fn leave_configured(
-        &mut self,
-        name: &str,
-        package: &Package,
-        said: &mut Option<Output>,
-    ) -> Result<(), Problem> {
-        let digest = self.kept_deb(name, package).ok_or_else(|| {
-            failed(format!(
-                "the file of {name} {} was not kept; its configured state cannot come back",
-                package.version
-            ))
-        })?;
-        let file = self.stage_deb(name, package, &digest)?;
-        let options = ["--force-depends", "--force-confdef", "--force-confold"];
-        self.step(
-            &[&["dpkg"], options.as_slice(), &["--install", "--", &file]].concat(),
-            said,
-        )?;
-        self.step(&["dpkg", "--remove", "--", name], said)
-    }
-
-    /// Sets hold and auto marks where they differ.
-    fn mark(&mut self, wanted: &[Wanted<'_>], said: &mut Option<Output>) -> Result<(), Problem> {
-        let now = self.dpkg();
-        let mut marks: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for one in wanted {
-            let (Value::Package(is), Value::Package(to)) = (now.value(one.name), one.to) else {
-                continue;
-            };
-            if to.config_only || is.config_only {
-                continue;
-            }
-            if is.auto != to.auto {
-                marks
-                    .entry(if to.auto { "auto" } else { "manual" })
-                    .or_default()
-                    .push(one.name);
-            }
-            if is.hold != to.hold {
-                marks
-                    .entry(if to.hold { "hold" } else { "unhold" })
-                    .or_default()
-                    .push(one.name);
-            }
-        }
-        for (mark, names) in marks {
-            self.step(
-                &[&["apt-mark", "-q", mark, "--"], names.as_slice()].concat(),
-                said,
-            )?;
-        }
-        Ok(())
-    }
-
-    /// One program of a transaction; the output of the longest is the one to tell.
-    fn step(&mut self, argv: &[&str], said: &mut Option<Output>) -> Result<(), Problem> {
-        let output = self.patiently(argv)?;
-        let problem = (output.code != 0 || output.timed_out)
-            .then(|| failed(format!("{} failed: {}", argv[0], apt::said(&output))));
-        let longer = said
-            .as_ref()
-            .is_none_or(|known| known.stdout.len() < output.stdout.len());
-        if longer || problem.is_some() {
-            *said = Some(output);
-        }
-        problem.map_or(Ok(()), Err)
-    }
-
-    /// An interrupted dpkg leaves its last steps in files of their own.
-    fn has_updates(&self) -> bool {
-        std::fs::read_dir(self.real("/var/lib/dpkg/updates"))
-            .is_ok_and(|mut entries| entries.next().is_some())
-    }
-
-    /// Puts the transaction in apt's words.
-    fn order(&mut self, status: &Status, wanted: &[Wanted<'_>]) -> Result<Order, Problem> {
-        let mut order = Order::default();
-        let (mut exact, mut installs, mut removes) = (true, false, 0);
-        for one in wanted {
-            let name = status.key_of(one.name);
-            if !valid(&name) {
-                return Err(refused(format!("{:?} is no package name", one.name)));
-            }
-            let is = status.value(&name);
-            let installed = matches!(&is, Value::Package(package) if !package.config_only);
-            if matches!(&is, Value::Package(package) if package.hold) {
-                order.options.push("--allow-change-held-packages");
-            }
-            match one.to {
-                Value::Absent
-                | Value::Package(Package {
-                    config_only: true, ..
-                }) => {
-                    if one.to.is_absent() {
-                        order.purge.push(name.clone());
-                    }
-                    if installed {
-                        removes += 1;
-                        order.words.push(format!("{name}-"));
-                    } else if let (Value::Package(to), Value::Absent) = (one.to, &is) {
-                        order.leave.push((name.clone(), to.clone()));
-                    }
-                }
-                Value::Package(to) => {
-                    let same =
-                        matches!(&is, Value::Package(is) if is.version == to.version && !is.config_only);
-                    if same {
-                        continue;
-                    }
-                    installs = true;
-                    exact &= !to.version.is_empty() && !to.arch.is_empty();
-                    order.words.push(self.install_word(&name, status, to)?);
-                }
-                other => return Err(refused(format!("package {name} cannot become {}", told(other)))),
-            }
-        }
-        if installs && exact {
-            // Putting back what was there: nothing may come along.
-            order.options.push("--no-install-recommends");
-        }
-        if removes > 0 && order.purge.len() >= removes {
-            order.options.push("--purge");
-        }
-        order.options.push("--allow-downgrades");
-        Ok(order)
-    }
-
-    /// `name`, `name=version`, or the path of the kept file of that version.
-    fn install_word(&mut self, name: &str, status: &Status, to: &Package) -> Result<String, Problem> {
-        if to.version.is_empty() {
-            return Ok(name.to_owned());
-        }
-        let allowed = |c: char| c.is_ascii_alphanumeric() || ".+-~:*".contains(c);
-        if !to.version.chars().all(allowed) {
-            return Err(refused(format!("{:?} is no version of a package", to.version)));
-        }
-        let mut package = to.clone();
-        if package.arch.is_empty() {
-            package.arch.clone_from(&status.native);
-        }
-        if let Some(digest) = self.kept_deb(name, &package) {
-            return self.stage_deb(name, &package, &digest);
-        }
-        let name = if name.contains(':') || to.arch.is_empty() {
-            name.to_owned()
-        } else {
-            status.key(name, &to.arch)
-        };
-        Ok(format!("{name}={}", to.version))
     }
 
     /// What the transaction changed: accounts it made, packages, then files and accounts it took away. Taken back in reverse,
@@ -360,7 +188,7 @@ impl Live {
         people: &BTreeMap<Address, Value>,
         before: &[PreImage],
     ) -> Result<Vec<Change>, Problem> {
-        let now = self.dpkg();
+        let now = self.packages()?;
         let mut changes = Vec::new();
         let (mut made, mut gone) = (Vec::new(), Vec::new());
         let people_now = self.people();
@@ -416,22 +244,22 @@ fn expected(status: &Status, wanted: &[Wanted<'_>]) -> Result<(), Problem> {
 fn reached(is: &Value, to: &Value) -> bool {
     match (is, to) {
         (Value::Package(is), Value::Package(to)) if !to.config_only => {
-            !is.config_only && (to.version.is_empty() || to.version.contains('*') || is.version == to.version)
+            // An epoch counts where the wanted version names one.
+            let bare = is.version.split_once(':').map(|(_, rest)| rest);
+            let same = is.version == to.version || bare == Some(to.version.as_str());
+            !is.config_only && (to.version.is_empty() || to.version.contains('*') || same)
         }
         (Value::Package(is), Value::Package(_)) => is.config_only,
+        // Without configuration, and always with rpm, nothing is left of a removed package.
+        (Value::Absent, Value::Package(to)) => to.config_only,
         (is, to) => is == to,
     }
 }
 
-/// Configuration files of packages, and the directories they are in, parents first.
-fn conffiles(status: &Status, names: &BTreeSet<String>) -> Vec<String> {
+/// Paths and the directories they are in, parents first.
+fn with_parents(files: BTreeSet<String>) -> Vec<String> {
     let mut paths = BTreeSet::new();
-    let files = names
-        .iter()
-        .filter_map(|name| status.packages.get(name))
-        .flat_map(|stanza| &stanza.conffiles);
     for file in files {
-        paths.insert(file.clone());
         let mut folder = file.as_str();
         while let Some((parent, _)) = folder.rsplit_once('/')
             && !parent.is_empty()
@@ -439,6 +267,7 @@ fn conffiles(status: &Status, names: &BTreeSet<String>) -> Vec<String> {
             paths.insert(parent.to_owned());
             folder = parent;
         }
+        paths.insert(file);
     }
     paths.into_iter().collect()
 }

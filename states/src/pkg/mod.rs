@@ -4,7 +4,7 @@ mod hold;
 mod installed;
 mod latest;
 mod removed;
-pub(crate) mod version;
+pub mod version;
 
 use proto::{Act, Address, Args, Package, Question, Value};
 use serde_json::Value as Json;

@@ -1,4 +1,5 @@
-//! Versions of Debian packages: their order (Debian policy 5.6.12), and the conditions a state puts on them.
+//! Versions of packages: their order in dpkg's world (Debian policy 5.6.12) and in rpm's (rpm-version(7)), and the conditions a
+//! state puts on them.
 
 use std::cmp::Ordering;
 
@@ -11,6 +12,63 @@ pub(crate) fn compare(one: &str, other: &str) -> Ordering {
         .cmp(&other.0)
         .then_with(|| compare_part(one.1, other.1))
         .then_with(|| compare_part(one.2, other.2))
+}
+
+/// Compares two versions as rpm does: epoch, version, release, each as runs of digits and of letters. `~` sorts before the
+/// end, `^` after it and before everything else, digits after letters; other characters only part the runs.
+pub fn compare_rpm(one: &str, other: &str) -> Ordering {
+    let (one, other) = (split(one), split(other));
+    one.0
+        .cmp(&other.0)
+        .then_with(|| compare_rpm_part(one.1, other.1))
+        .then_with(|| compare_rpm_part(one.2, other.2))
+}
+
+fn compare_rpm_part(one: &str, other: &str) -> Ordering {
+    let part = |text: &'_ str| -> usize {
+        text.find(|c: char| c.is_ascii_alphanumeric() || "~^".contains(c))
+            .unwrap_or(text.len())
+    };
+    let (mut one, mut other) = (one, other);
+    loop {
+        (one, other) = (&one[part(one)..], &other[part(other)..]);
+        let first = |text: &str| text.bytes().next();
+        match (first(one), first(other)) {
+            (Some(b'~'), Some(b'~')) | (Some(b'^'), Some(b'^')) => {
+                (one, other) = (&one[1..], &other[1..]);
+                continue;
+            }
+            (Some(b'~'), _) | (None, Some(b'^')) => return Ordering::Less,
+            (_, Some(b'~')) | (Some(b'^'), None) => return Ordering::Greater,
+            (Some(b'^'), _) => return Ordering::Less,
+            (_, Some(b'^')) => return Ordering::Greater,
+            (None, None) => return Ordering::Equal,
+            (None, _) => return Ordering::Less,
+            (_, None) => return Ordering::Greater,
+            _ => {}
+        }
+        let (a, b) = (digit_run(one), digit_run(other));
+        let order = match (a.is_empty(), b.is_empty()) {
+            (false, false) => {
+                let (x, y) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
+                (one, other) = (&one[a.len()..], &other[b.len()..]);
+                x.len().cmp(&y.len()).then_with(|| x.cmp(y))
+            }
+            (true, true) => {
+                let letters = |text: &'_ str| -> usize {
+                    text.find(|c: char| !c.is_ascii_alphabetic())
+                        .unwrap_or(text.len())
+                };
+                let (x, y) = (&one[..letters(one)], &other[..letters(other)]);
+                (one, other) = (&one[x.len()..], &other[y.len()..]);
+                x.cmp(y)
+            }
+            (number, _) => return if number { Ordering::Less } else { Ordering::Greater },
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
 }
 
 /// Epoch (0 when there is none), upstream version, revision.
@@ -190,6 +248,30 @@ mod tests {
         }
         assert_eq!(compare("0:1.0", "1.00"), Ordering::Equal);
         assert_eq!(compare("1.0-0", "1.0"), Ordering::Equal);
+    }
+
+    #[test]
+    fn order_is_rpms() {
+        let sorted = [
+            "1.0~rc1-1",
+            "1.0-1.el9",
+            "1.0-1.1.el9",
+            "1.0-1.1.el9_2",
+            "1.0-10.el9",
+            "1.0^git1-1",
+            "1.0a-1",
+            "1.0.1-1",
+            "1.05-1",
+            "1.10-1",
+            "1:0.1-1",
+        ];
+        for (at, one) in sorted.iter().enumerate() {
+            for other in &sorted[at + 1..] {
+                assert_eq!(compare_rpm(one, other), Ordering::Less, "{one} < {other}");
+                assert_eq!(compare_rpm(other, one), Ordering::Greater, "{other} > {one}");
+            }
+        }
+        assert_eq!(compare_rpm("1.0-1", "1_0-1"), Ordering::Equal);
     }
 
     #[test]

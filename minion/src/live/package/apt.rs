@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use proto::{Command, Output, Problem};
-use serde_json::json;
 
-use super::dpkg::{STATUS, Stamp, stamp};
+use super::dpkg::STATUS;
+use super::offers::{Offer, Simulation};
+use super::order::Order;
 use crate::live::{Live, command, failed, locked, refused};
 
 /// How long another program's lock is waited for, in seconds.
-const PATIENCE: u64 = 60;
+pub(super) const PATIENCE: u64 = 60;
 /// What decides on candidates, besides the packages themselves.
-const DECISIVE: &[&str] = &[
+pub(super) const DECISIVE: &[&str] = &[
     STATUS,
     "/var/lib/apt/lists",
     "/etc/apt/sources.list",
@@ -21,87 +22,24 @@ const DECISIVE: &[&str] = &[
     "/etc/apt/preferences.d",
 ];
 
-/// What the archives offer of a package.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Offer {
-    /// The version that would be installed now.
-    pub(crate) candidate: Option<String>,
-    /// All versions that can be fetched, newest first.
-    pub(crate) versions: Vec<String>,
-}
-
-/// Offers by name, as long as nothing that decides on them changes.
-#[derive(Debug, Default)]
-pub(super) struct Offers {
-    stamp: Stamp,
-    known: BTreeMap<String, Offer>,
-}
-
-/// What a transaction would do, as its simulation tells.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Simulation {
-    /// `name` or `name:arch` of each package that would be installed, upgraded or downgraded.
-    pub(super) install: Vec<String>,
-    /// The same of each that would be removed or purged.
-    pub(super) remove: Vec<String>,
-    /// The same of each that would be configured, be it unpacked already or by this.
-    pub(super) configure: Vec<String>,
-}
-
 impl Live {
-    /// Looks up what the archives offer of all `names`, in one call where something is unknown.
-    ///
-    /// # Errors
-    /// The package lists cannot be read.
-    pub(crate) fn learn_offers(&mut self, names: &[&str]) -> Result<(), Problem> {
-        let now = stamp(self, DECISIVE);
-        if self.packages.offers.stamp != now {
-            self.packages.offers = Offers {
-                stamp: now,
-                known: BTreeMap::new(),
-            };
-        }
-        let unknown: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|name| !self.packages.offers.known.contains_key(*name))
-            .filter(|name| valid(name))
-            .collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
+    /// What apt's lists have of these.
+    pub(super) fn apt_offers(&self, names: &[&str]) -> Result<BTreeMap<String, Offer>, Problem> {
         if self.program("apt-cache").is_none() {
             return Err(refused(
                 "no supported package manager on this host: apt is missing",
             ));
         }
-        let argv = [&["apt-cache", "-q", "policy", "--"], unknown.as_slice()].concat();
-        let text = self.must_run(&apt(&argv))?;
-        let mut offers = policy(&text);
-        for name in unknown {
-            let offer = offers.remove(name).unwrap_or_default();
-            self.packages.offers.known.insert(name.to_owned(), offer);
-        }
-        Ok(())
-    }
-
-    /// What the archives offer of one package.
-    pub(crate) fn offer(&mut self, name: &str) -> Result<Offer, Problem> {
-        self.learn_offers(&[name])?;
-        Ok(self.packages.offers.known.get(name).cloned().unwrap_or_default())
-    }
-
-    /// The answer to a question for all versions.
-    pub(crate) fn versions(&mut self, name: &str) -> Result<serde_json::Value, Problem> {
-        self.offer(name).map(|offer| json!(offer.versions))
+        let argv = [&["apt-cache", "-q", "policy", "--"], names].concat();
+        Ok(policy(&self.must_run(&apt(&argv))?))
     }
 
     /// Tells what apt would do.
-    pub(super) fn simulate(&self, options: &[&str], wanted: &[String]) -> Result<Simulation, Problem> {
+    pub(super) fn simulate_apt(&self, order: &Order) -> Result<Simulation, Problem> {
         let mut argv = vec!["apt-get", "-s", "-q", "-y", "-o", "Debug::NoLocking=1"];
-        argv.extend(options);
+        argv.extend(&order.options);
         argv.extend(["install", "--"]);
-        argv.extend(wanted.iter().map(String::as_str));
+        argv.extend(order.words.iter().map(String::as_str));
         let output = self.run(&apt(&argv))?;
         if output.code != 0 {
             return Err(refused(format!("apt cannot do that: {}", said(&output))));
@@ -109,16 +47,23 @@ impl Live {
         Ok(simulation(&output.stdout))
     }
 
-    /// Runs apt or dpkg, waiting for others to let go of their locks.
+    /// Runs a package manager, waiting for others to let go of their locks.
     ///
     /// # Errors
     /// `Locked` with who holds it, once the patience is over; any other failure is in the output.
     pub(super) fn patiently(&self, argv: &[&str]) -> Result<Output, Problem> {
         let until = Instant::now() + Duration::from_secs(PATIENCE);
         loop {
-            let output = self.run(&apt(argv))?;
-            let Some(holder) = lock_holder(&output) else {
-                return Ok(output);
+            // rpm would wait for its lock without end.
+            let holder = match self.rpm_lock_holder() {
+                Some(holder) => holder,
+                None => {
+                    let output = self.run(&apt(argv))?;
+                    match lock_holder(&output) {
+                        Some(holder) => holder,
+                        None => return Ok(output),
+                    }
+                }
             };
             if Instant::now() >= until {
                 return Err(locked(format!(
@@ -131,14 +76,13 @@ impl Live {
     }
 
     /// Fetches the package lists anew.
-    pub(crate) fn refresh(&mut self) -> Result<Output, Problem> {
+    pub(super) fn refresh_apt(&self) -> Result<Output, Problem> {
         if self.program("apt-get").is_none() {
             return Err(refused(
                 "no supported package manager on this host: apt is missing",
             ));
         }
         let output = self.patiently(&["apt-get", "-q", "update"])?;
-        self.packages.offers = Offers::default();
         let broken = output.stderr.lines().any(|line| line.starts_with("E:"));
         if output.code != 0 || broken {
             return Err(failed(format!("apt-get update failed: {}", said(&output))));
@@ -180,13 +124,16 @@ pub(super) fn valid(name: &str) -> bool {
         || name.ends_with("++") && fine(name) && fine(arch)
 }
 
-/// The last lines of what apt said: its errors, if it named some.
+/// The last lines of what apt or dnf said: its errors, if it named some.
 pub(super) fn said(output: &Output) -> String {
     let all = format!("{}\n{}", output.stdout, output.stderr);
     let errors: Vec<&str> = all
         .lines()
         .filter(|line| {
-            line.starts_with("E:") || line.starts_with("dpkg: error") || line.contains("Unmet dependencies")
+            ["E:", "dpkg: error", "Error", " Problem", "  - "]
+                .iter()
+                .any(|start| line.starts_with(start))
+                || line.contains("Unmet dependencies")
         })
         .collect();
     let unmet: Vec<&str> = all.lines().filter(|line| line.contains(" : Depends:")).collect();
@@ -197,7 +144,7 @@ pub(super) fn said(output: &Output) -> String {
     }
 }
 
-/// Who holds a lock apt or dpkg wanted.
+/// Who holds a lock the package manager wanted.
 fn lock_holder(output: &Output) -> Option<String> {
     if output.code == 0 {
         return None;

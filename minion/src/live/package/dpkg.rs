@@ -1,61 +1,15 @@
 //! What dpkg and apt record of packages: the status file and the marks, read without starting a program.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use proto::{Package, Value};
-
+use super::status::{Stanza, Status, World, stamp};
 use crate::live::Live;
 
 /// dpkg's database.
 pub(super) const STATUS: &str = "/var/lib/dpkg/status";
 /// apt's marks.
 const MARKS: &str = "/var/lib/apt/extended_states";
-
-/// One package of the status file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Stanza {
-    pub(crate) name: String,
-    pub(crate) arch: String,
-    pub(crate) version: String,
-    /// What is wanted: `install`, `hold`, `deinstall`, `purge`.
-    pub(crate) want: String,
-    /// What is: `installed`, `config-files`, `half-configured`, …
-    pub(crate) state: String,
-    /// Configuration files, without those the package no longer has.
-    pub(crate) conffiles: Vec<String>,
-}
-
-/// All packages dpkg knows, by `name`, or `name:arch` where that is not the native architecture.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Status {
-    pub(crate) native: String,
-    pub(crate) packages: BTreeMap<String, Stanza>,
-    auto: BTreeSet<(String, String)>,
-}
-
-/// Tells whether files are the ones that were read.
-pub(super) type Stamp = Vec<(u64, u64, i64, i64)>;
-
-impl Stanza {
-    /// Installed and working; a trigger that is still to run does not make it less.
-    pub(crate) fn installed(&self) -> bool {
-        matches!(
-            self.state.as_str(),
-            "installed" | "triggers-awaited" | "triggers-pending"
-        )
-    }
-
-    /// An installation that was cut off.
-    pub(crate) fn interrupted(&self) -> bool {
-        matches!(
-            self.state.as_str(),
-            "half-installed" | "half-configured" | "unpacked"
-        )
-    }
-}
 
 impl Status {
     /// Reads the texts of the status file and of apt's marks.
@@ -75,6 +29,7 @@ impl Status {
             })
             .collect();
         let mut parsed = Self {
+            world: World::Dpkg,
             native,
             packages: BTreeMap::new(),
             auto,
@@ -84,52 +39,6 @@ impl Status {
             parsed.packages.insert(key, stanza);
         }
         parsed
-    }
-
-    /// The name a package is known under here.
-    pub(crate) fn key(&self, name: &str, arch: &str) -> String {
-        if arch.is_empty() || arch == "all" || arch == "any" || arch == self.native {
-            name.to_owned()
-        } else {
-            format!("{name}:{arch}")
-        }
-    }
-
-    /// The same for `name` or `name:arch` as somebody wrote it.
-    pub(crate) fn key_of(&self, written: &str) -> String {
-        match written.split_once(':') {
-            Some((name, arch)) => self.key(name, arch),
-            None => written.to_owned(),
-        }
-    }
-
-    /// What is at a package's address.
-    pub(crate) fn value(&self, written: &str) -> Value {
-        let Some(stanza) = self.packages.get(&self.key_of(written)) else {
-            return Value::Absent;
-        };
-        if stanza.state == "not-installed" {
-            return Value::Absent;
-        }
-        let marked = |arch: &str| self.auto.contains(&(stanza.name.clone(), arch.to_owned()));
-        Value::Package(Package {
-            version: stanza.version.clone(),
-            arch: stanza.arch.clone(),
-            hold: stanza.want == "hold",
-            auto: marked(&stanza.arch) || (stanza.arch == "all" && marked(&self.native)),
-            // An installation that was cut off counts as not installed, so that it is done again.
-            config_only: !stanza.installed(),
-        })
-    }
-
-    /// Names whose values differ between two readings.
-    pub(crate) fn differing(&self, other: &Self) -> BTreeSet<String> {
-        self.packages
-            .keys()
-            .chain(other.packages.keys())
-            .filter(|key| self.value(key) != other.value(key))
-            .cloned()
-            .collect()
     }
 }
 
@@ -171,16 +80,6 @@ fn conffiles(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Device, inode, size and time of each file that exists.
-pub(super) fn stamp(live: &Live, paths: &[&str]) -> Stamp {
-    let of = |path: &Path| {
-        std::fs::metadata(path)
-            .map(|meta| (meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
-            .unwrap_or_default()
-    };
-    paths.iter().map(|path| of(&live.real(path))).collect()
-}
-
 impl Live {
     /// dpkg's and apt's records as they are now.
     pub(crate) fn dpkg(&mut self) -> Arc<Status> {
@@ -199,6 +98,8 @@ impl Live {
 
 #[cfg(test)]
 mod tests {
+    use proto::{Package, Value};
+
     use super::*;
 
     const SAMPLE: &str = "Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.21.22\n\n\

@@ -6,14 +6,18 @@ use std::fs::{self, File};
 
 use proto::{Digest, Fidelity, Package, Problem};
 
+use super::dnf;
+use super::status::World;
 use crate::live::{Live, path, refused};
 
 /// Where apt keeps what it fetched.
 const ARCHIVES: &str = "/var/cache/apt/archives";
-/// Where kept and fetched package files lie while apt works with them.
-const STAGE: &str = "/var/cache/apt/salt-rs";
+/// Where dnf does, in a directory for each repository.
+const CACHE: &str = "/var/cache/dnf";
+/// Where kept and fetched package files lie while the package manager works with them.
+const STAGE: [&str; 2] = ["/var/cache/apt/salt-rs", "/var/cache/dnf/salt-rs"];
 
-/// A package file's usual name, without `.deb`.
+/// What a package file is kept as: its usual name in dpkg's world, without `.deb`.
 fn file_name(name: &str, package: &Package) -> String {
     let plain = name.split(':').next().unwrap_or_default();
     format!("{plain}_{}_{}", package.version.replace(':', "%3a"), package.arch)
@@ -35,7 +39,11 @@ impl Live {
                     .offer(name)
                     .is_ok_and(|offer| offer.versions.contains(&package.version));
                 if lost.is_some() && offered {
-                    wanted.push(format!("{name}={}", package.version));
+                    wanted.push(if self.packages.world == Some(World::Rpm) {
+                        dnf::word(name, package)
+                    } else {
+                        format!("{name}={}", package.version)
+                    });
                 }
             }
             let fetched = self.download_debs(&wanted);
@@ -60,8 +68,8 @@ impl Live {
             return Ok(());
         }
         let file = file_name(name, package);
-        for folder in [ARCHIVES, STAGE] {
-            let real = self.real(&format!("{folder}/{file}.deb"));
+        for path in self.places_of(name, package) {
+            let real = self.real(&path);
             let Ok(mut source) = File::open(&real) else {
                 continue;
             };
@@ -74,9 +82,31 @@ impl Live {
             return kept.map_err(|error| refused(format!("cannot keep {}: {error}", real.display())));
         }
         Err(refused(format!(
-            "the file of {name} {} is neither in apt's cache nor in an archive any more",
+            "the file of {name} {} is neither in the package manager's cache nor in an archive any more",
             package.version
         )))
+    }
+
+    /// Where the package manager, or this one, may have put a package's file.
+    fn places_of(&self, name: &str, package: &Package) -> Vec<String> {
+        if self.packages.world != Some(World::Rpm) {
+            let file = file_name(name, package);
+            return [ARCHIVES, STAGE[0]]
+                .map(|folder| format!("{folder}/{file}.deb"))
+                .into();
+        }
+        let file = dnf::file_name(name, package);
+        let caches = fs::read_dir(self.real(CACHE)).into_iter().flatten().flatten();
+        let mut places: Vec<String> = caches
+            .filter_map(|entry| Some(format!("{CACHE}/{}/packages/{file}", entry.file_name().to_str()?)))
+            .collect();
+        places.push(format!("{}/{file}", STAGE[1]));
+        places
+    }
+
+    /// The staging directory of this host's package manager.
+    pub(super) fn stage(&self) -> String {
+        STAGE[usize::from(self.packages.world == Some(World::Rpm))].to_owned()
     }
 
     /// The object of a kept package file.
@@ -86,17 +116,25 @@ impl Live {
         self.objects.has(&digest).then_some(digest)
     }
 
-    /// Lays a kept package file where apt can read it; the path on the host.
-    #[expect(clippy::disallowed_methods, reason = "apt's cache; nothing here is a user's")]
+    /// Lays a kept package file where the package manager can read it; the path on the host.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the package manager's cache; nothing here is a user's"
+    )]
     pub(super) fn stage_deb(
         &self,
         name: &str,
         package: &Package,
         digest: &Digest,
     ) -> Result<String, Problem> {
-        let path = format!("{STAGE}/{}.deb", file_name(name, package));
+        let stage = self.stage();
+        let path = if self.packages.world == Some(World::Rpm) {
+            format!("{stage}/{}", dnf::file_name(name, package))
+        } else {
+            format!("{stage}/{}.deb", file_name(name, package))
+        };
         let write = || {
-            fs::create_dir_all(self.real(STAGE))?;
+            fs::create_dir_all(self.real(&stage))?;
             fs::write(self.real(&path), self.objects.get(digest)?)
         };
         write().map_err(|error| refused(format!("cannot lay out the kept file of {name}: {error}")))?;
@@ -104,13 +142,20 @@ impl Live {
     }
 
     /// Fetches package files into the staging directory.
-    #[expect(clippy::disallowed_methods, reason = "apt's cache; nothing here is a user's")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the package manager's cache; nothing here is a user's"
+    )]
     fn download_debs(&self, wanted: &[String]) -> Result<(), Problem> {
         if wanted.is_empty() {
             return Ok(());
         }
-        fs::create_dir_all(self.real(STAGE))
-            .map_err(|error| refused(format!("cannot make {STAGE}: {error}")))?;
+        let stage = self.stage();
+        fs::create_dir_all(self.real(&stage))
+            .map_err(|error| refused(format!("cannot make {stage}: {error}")))?;
+        if self.packages.world == Some(World::Rpm) {
+            return self.download_rpms(wanted);
+        }
         let mut argv = vec![
             "apt-get".to_owned(),
             "-q".to_owned(),
@@ -120,7 +165,7 @@ impl Live {
         argv.extend(wanted.iter().cloned());
         let command = proto::Command {
             argv,
-            cwd: Some(STAGE.to_owned()),
+            cwd: Some(stage),
             timeout: Some(600),
             ..proto::Command::default()
         };
@@ -128,9 +173,12 @@ impl Live {
     }
 
     /// Removes the staged files.
-    #[expect(clippy::disallowed_methods, reason = "apt's cache; nothing here is a user's")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the package manager's cache; nothing here is a user's"
+    )]
     pub(crate) fn clear_stage(&self) {
         // What stays is replaced by the next use.
-        fs::remove_dir_all(self.real(STAGE)).ok();
+        fs::remove_dir_all(self.real(&self.stage())).ok();
     }
 }

@@ -13,6 +13,7 @@ use proto::{Address, Change, Problem, Value};
 use serde::{Deserialize, Serialize};
 
 use super::Live;
+use super::status::World;
 use crate::live::path::read::{self, Seen};
 use crate::live::path::{tree, walk};
 
@@ -44,15 +45,18 @@ const OTHERS: &[&str] = &[
     "/etc/subuid-",
     "/var/lib/apt",
     "/var/lib/containers",
+    "/var/lib/dnf",
     "/var/lib/docker",
     "/var/lib/dpkg",
     "/var/lib/kubelet",
     "/var/lib/lxc",
     "/var/lib/lxcfs",
     "/var/lib/machines",
+    "/var/lib/rpm",
     "/var/lib/salt-rs",
     "/var/lib/systemd/coredump",
     "/var/lib/ucf",
+    "/var/lib/yum",
 ];
 /// More entries than these are not looked through, nor noted.
 const LOOKED: usize = 200_000;
@@ -104,7 +108,7 @@ impl Live {
         was: &BTreeSet<String>,
     ) -> Result<(), Problem> {
         let Some(now) = self.places() else { return Ok(()) };
-        let owned = self.owned(packages);
+        let owned = self.owned(packages)?;
         let new: BTreeSet<&String> = now.difference(was).collect();
         let mut noted = Note::default();
         let mut data = BTreeSet::new();
@@ -139,12 +143,21 @@ impl Live {
 
     /// Configuration files and enablement links that were not there before these packages: without being told of them
     /// a later change of one would look as if the file had always been there, and going back would keep it.
-    pub(super) fn configuration_of(&mut self, packages: &[String], was: &BTreeSet<String>) -> Vec<Change> {
-        let status = self.dpkg();
-        let known = packages.iter().filter_map(|name| status.packages.get(name));
-        let mut paths: BTreeSet<String> = known
-            .flat_map(|stanza| stanza.conffiles.iter().cloned())
-            .collect();
+    pub(super) fn configuration_of(
+        &mut self,
+        packages: &[String],
+        was: &BTreeSet<String>,
+    ) -> Result<Vec<Change>, Problem> {
+        let status = self.packages()?;
+        let mut paths: BTreeSet<String> = match status.world {
+            World::Dpkg => {
+                let known = packages.iter().filter_map(|name| status.packages.get(name));
+                known
+                    .flat_map(|stanza| stanza.conffiles.iter().cloned())
+                    .collect()
+            }
+            World::Rpm => self.rpm_configuration(&packages.iter().map(String::as_str).collect::<Vec<_>>())?,
+        };
         let links = self.places().unwrap_or_default().into_iter();
         paths.extend(links.filter(|path| path.starts_with(UNITS) && path.contains(".wants/")));
         paths.retain(|path| !was.contains(path));
@@ -160,12 +173,15 @@ impl Live {
                 });
             }
         }
-        changes
+        Ok(changes)
     }
 
-    /// Files of packages as dpkg lists them, and their configuration files.
-    fn owned(&mut self, packages: &[String]) -> BTreeSet<String> {
-        let status = self.dpkg();
+    /// Files of packages as the package manager lists them, and their configuration files.
+    fn owned(&mut self, packages: &[String]) -> Result<BTreeSet<String>, Problem> {
+        let status = self.packages()?;
+        if status.world == World::Rpm {
+            return Ok(self.rpm_files(packages));
+        }
         let mut owned = BTreeSet::new();
         for package in packages {
             let plain = package.split(':').next().unwrap_or(package);
@@ -184,7 +200,7 @@ impl Live {
                 owned.extend(stanza.conffiles.iter().cloned());
             }
         }
-        owned
+        Ok(owned)
     }
 
     /// Noted entries of packages that are still exactly as they came, parents first.

@@ -1,0 +1,149 @@
+//! A transaction in the package manager's words.
+
+use proto::{Package, Problem, Value};
+
+use super::status::{Status, World};
+use super::{Wanted, apt, dnf};
+use crate::live::path::told;
+use crate::live::{Live, refused};
+
+/// A transaction in the words of apt or dnf.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    pub(super) world: World,
+    /// Versions, removals and package files; empty when only marks change. dnf's removals are in `purge`.
+    pub(super) words: Vec<String>,
+    pub(super) options: Vec<&'static str>,
+    /// To be purged, after the transaction where it leaves their configuration. rpm knows only this kind of removal.
+    pub(super) purge: Vec<String>,
+    /// Purged ones that are to be removed-but-configured again: name and version.
+    pub(super) leave: Vec<(String, Package)>,
+    /// Everything that comes has its version and architecture: what was there is put back.
+    pub(super) exact: bool,
+}
+
+impl Order {
+    /// Whether there is a transaction to simulate and to run.
+    pub(super) fn any(&self) -> bool {
+        !self.words.is_empty() || self.world == World::Rpm && !self.purge.is_empty()
+    }
+}
+
+impl Live {
+    /// Puts the transaction in the package manager's words.
+    pub(super) fn order(&mut self, status: &Status, wanted: &[Wanted<'_>]) -> Result<Order, Problem> {
+        let world = status.world;
+        let mut order = Order {
+            world,
+            ..Order::default()
+        };
+        let (mut exact, mut installs, mut removes) = (true, false, 0);
+        let mut held = false;
+        for one in wanted {
+            let name = status.key_of(one.name);
+            if !valid(world, &name) {
+                return Err(refused(format!("{:?} is no package name", one.name)));
+            }
+            let is = status.value(&name);
+            let installed = matches!(&is, Value::Package(package) if !package.config_only);
+            held |= matches!(&is, Value::Package(package) if package.hold);
+            match one.to {
+                Value::Absent
+                | Value::Package(Package {
+                    config_only: true, ..
+                }) if world == World::Rpm => {
+                    if !is.is_absent() {
+                        order.purge.push(name);
+                    }
+                }
+                Value::Absent
+                | Value::Package(Package {
+                    config_only: true, ..
+                }) => {
+                    if one.to.is_absent() {
+                        order.purge.push(name.clone());
+                    }
+                    if installed {
+                        removes += 1;
+                        order.words.push(format!("{name}-"));
+                    } else if let (Value::Package(to), Value::Absent) = (one.to, &is) {
+                        order.leave.push((name.clone(), to.clone()));
+                    }
+                }
+                Value::Package(to) => {
+                    let same =
+                        matches!(&is, Value::Package(is) if is.version == to.version && !is.config_only);
+                    if same {
+                        continue;
+                    }
+                    installs = true;
+                    exact &= !to.version.is_empty() && !to.arch.is_empty();
+                    order.words.push(self.install_word(&name, status, to)?);
+                }
+                other => return Err(refused(format!("package {name} cannot become {}", told(other)))),
+            }
+        }
+        order.exact = installs && exact;
+        match world {
+            World::Dpkg => {
+                if held {
+                    order.options.push("--allow-change-held-packages");
+                }
+                if order.exact {
+                    // Putting back what was there: nothing may come along.
+                    order.options.push("--no-install-recommends");
+                }
+                if removes > 0 && order.purge.len() >= removes {
+                    order.options.push("--purge");
+                }
+                order.options.push("--allow-downgrades");
+            }
+            World::Rpm => {
+                // As with apt, what nothing needs any more stays until somebody asks for its removal.
+                order.options.push("--setopt=clean_requirements_on_remove=False");
+                if held {
+                    order.options.push("--disableplugin=versionlock");
+                }
+                if order.exact {
+                    order.options.push("--setopt=install_weak_deps=False");
+                }
+            }
+        }
+        Ok(order)
+    }
+
+    /// `name`, `name=version` (dnf: `name-version.arch`), or the path of the kept file of that version.
+    fn install_word(&mut self, name: &str, status: &Status, to: &Package) -> Result<String, Problem> {
+        if to.version.is_empty() {
+            return Ok(name.to_owned());
+        }
+        let allowed = |c: char| c.is_ascii_alphanumeric() || ".+-~:*^_".contains(c);
+        if !to.version.chars().all(allowed) {
+            return Err(refused(format!("{:?} is no version of a package", to.version)));
+        }
+        let mut package = to.clone();
+        if package.arch.is_empty() {
+            package.arch.clone_from(&status.native);
+        }
+        if let Some(digest) = self.kept_deb(name, &package) {
+            return self.stage_deb(name, &package, &digest);
+        }
+        if status.world == World::Rpm {
+            return Ok(dnf::word(name, to));
+        }
+        let name = if name.contains(':') || to.arch.is_empty() {
+            name.to_owned()
+        } else {
+            status.key(name, &to.arch)
+        };
+        Ok(format!("{name}={}", to.version))
+    }
+}
+
+/// A package's name as its world allows it; nothing else reaches the package manager.
+pub(super) fn valid(world: World, name: &str) -> bool {
+    match world {
+        World::Dpkg => apt::valid(name),
+        World::Rpm => dnf::valid(name),
+    }
+}
