@@ -17,7 +17,7 @@ use crate::system::Botched;
 const LINKS: &str = "/etc/systemd/system";
 /// How long a started unit may take to say that it is active.
 const SETTLE: Duration = Duration::from_secs(5);
-const PROPERTIES: &str = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,Type,Result";
+const PROPERTIES: &str = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,Type,Result";
 
 /// What `systemctl show` says of a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -235,7 +235,10 @@ impl Live {
         }
         let shown = self.show(&[name])?.pop().unwrap_or_default();
         let appeared = shown.get("LoadState") == "not-found" && offline::unit(self, name).known;
-        if appeared || shown.get("NeedDaemonReload") == "yes" {
+        // systemd does not look into a directory of drop-ins that is new to it.
+        let read = shown.get("DropInPaths");
+        let unread = offline::drop_ins(self, name).any(|path| !read.split(' ').any(|one| one == path));
+        if appeared || unread || shown.get("NeedDaemonReload") == "yes" {
             self.must(&["systemctl", "daemon-reload"])?;
         }
         Ok(())

@@ -40,6 +40,19 @@ pub(super) fn unit(live: &Live, name: &str) -> Unit {
     }
 }
 
+/// The unit's drop-ins that an administrator or a state has written.
+pub(super) fn drop_ins(live: &Live, name: &str) -> impl Iterator<Item = String> + use<> {
+    let folder = format!("/etc/systemd/system/{name}.d");
+    let entries = std::fs::read_dir(live.real(&folder))
+        .into_iter()
+        .flatten()
+        .flatten();
+    entries.filter_map(move |entry| {
+        let file = entry.file_name().into_string().ok()?;
+        file.ends_with(".conf").then(|| format!("{folder}/{file}"))
+    })
+}
+
 /// `getty@.service` of `getty@tty1.service`.
 fn template(name: &str) -> Option<String> {
     let (stem, rest) = name.split_once('@')?;
@@ -97,6 +110,14 @@ mod tests {
         assert_eq!(of("m.service"), "masked");
         assert_eq!(of("t@1.service"), "disabled");
         assert!(!unit(&host.live, "none.service").known);
+        assert_eq!(drop_ins(&host.live, "a.service").count(), 0);
+        host.dir("/etc/systemd/system/a.service.d");
+        host.write("/etc/systemd/system/a.service.d/more.conf", "[Unit]\n");
+        host.write("/etc/systemd/system/a.service.d/more.conf~", "");
+        assert_eq!(
+            drop_ins(&host.live, "a.service").collect::<Vec<_>>(),
+            ["/etc/systemd/system/a.service.d/more.conf"]
+        );
         host.link(
             "/lib/systemd/system/a.service",
             "/etc/systemd/system/multi-user.target.wants/a.service",
