@@ -3,6 +3,8 @@
 //! `Live` is the real one, `Dry<S>` lays planned acts over another, `Fake` (tests) is a small one in memory. All three
 //! pass one shared suite.
 
+use std::collections::BTreeSet;
+
 use proto::{Act, Answer, Change, Digest, Performed, PreImage, Problem, Question};
 
 /// A host that can be asked and changed.
@@ -33,6 +35,11 @@ pub trait System {
     /// Removes what interrupted acts left beside their targets; called once, when a run that was cut off is recovered.
     fn sweep(&mut self, acts: &[Act]) {
         let _ = acts;
+    }
+
+    /// Paths that scripts of packages had made and that went with their packages: they are nobody's loss.
+    fn cleared(&self) -> BTreeSet<String> {
+        BTreeSet::new()
     }
 
     /// Drops what was remembered between questions; called after every act.
@@ -75,6 +82,10 @@ impl<S: System> System for &mut S {
 
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {
         (**self).perform(acts, before)
+    }
+
+    fn cleared(&self) -> BTreeSet<String> {
+        (**self).cleared()
     }
 
     fn forget(&mut self) {

@@ -28,7 +28,7 @@ pub(crate) mod testing;
 pub mod unit;
 pub mod unpack;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use proto::{Act, Address, Answer, Change, Digest, Performed, PreImage, Problem, Question, Value};
@@ -51,6 +51,8 @@ pub struct Live {
     times: BTreeMap<String, (i64, u32)>,
     grains: BTreeMap<usize, grains::Grains>,
     packages: package::Packages,
+    /// What scripts of packages had made and went with them.
+    cleared: BTreeSet<String>,
     /// Units looked up together for the questions of one batch.
     units: BTreeMap<String, proto::Unit>,
     /// What was fetched in this session, by URL and wanted hash.
@@ -74,6 +76,7 @@ impl Live {
             times: BTreeMap::new(),
             grains: BTreeMap::new(),
             packages: package::Packages::default(),
+            cleared: BTreeSet::new(),
             units: BTreeMap::new(),
             downloads: BTreeMap::new(),
         }
@@ -330,6 +333,10 @@ impl System for Live {
             }
         }
         self.clear_stage();
+    }
+
+    fn cleared(&self) -> BTreeSet<String> {
+        self.cleared.clone()
     }
 
     fn forget(&mut self) {

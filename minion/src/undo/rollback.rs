@@ -353,9 +353,11 @@ impl<S: System> Back<'_, S> {
     /// that were right already, and those that no run had ever touched.
     fn mend(&mut self, live: &BTreeMap<Address, Value>, wanted: &BTreeMap<Address, Value>) {
         let mut all: BTreeMap<Address, Value> = self.hands.first().clone();
+        let cleared = self.hands.system.cleared();
         all.retain(|at, was| {
             let content = !matches!(was, Value::Dir { .. });
-            content && matches!(at, Address::Path(_)) && !live.contains_key(at)
+            let lost = matches!(at, Address::Path(path) if !cleared.contains(path));
+            content && lost && !live.contains_key(at)
         });
         let stays = live.iter().filter(|(at, _)| !matches!(at, Address::Unit(_)));
         all.extend(stays.map(|(at, was)| (at.clone(), was.clone())));

@@ -61,8 +61,8 @@ const OTHERS: &[&str] = &[
 /// More entries than these are not looked through, nor noted.
 const LOOKED: usize = 200_000;
 const NOTED: usize = 1000;
-/// Where units are enabled.
-const UNITS: &str = "/etc/systemd/system/";
+/// Where configuration lies.
+const SETTINGS: &str = "/etc/";
 /// Larger files are data, not residue.
 const SIZE: u64 = 1 << 20;
 
@@ -141,8 +141,8 @@ impl Live {
         Ok(())
     }
 
-    /// Configuration files and enablement links that were not there before these packages: without being told of them
-    /// a later change of one would look as if the file had always been there, and going back would keep it.
+    /// Configuration files that were not there before these packages, those that scripts made as well: without being told
+    /// of them a later change of one would look as if the file had always been there, and going back would keep it.
     pub(super) fn configuration_of(
         &mut self,
         packages: &[String],
@@ -158,8 +158,8 @@ impl Live {
             }
             World::Rpm => self.rpm_configuration(&packages.iter().map(String::as_str).collect::<Vec<_>>())?,
         };
-        let links = self.places().unwrap_or_default().into_iter();
-        paths.extend(links.filter(|path| path.starts_with(UNITS) && path.contains(".wants/")));
+        let now = self.places().unwrap_or_default().into_iter();
+        paths.extend(now.filter(|path| path.starts_with(SETTINGS)));
         paths.retain(|path| !was.contains(path));
         let mut changes = Vec::new();
         for path in paths {
@@ -261,6 +261,7 @@ impl Live {
             };
             let live = read::value(dir, name, &seen, &mut self.digests).ok();
             if live.is_some_and(|live| live.same(value)) {
+                self.cleared.insert(path.clone());
                 // A directory that something else is in stays, as it should.
                 tree::unlink(dir, name, seen.kind).ok();
             }
@@ -312,6 +313,23 @@ mod tests {
     use crate::live::testing;
 
     #[test]
+    fn what_scripts_put_into_etc_is_told_as_new() {
+        let mut host = testing::host();
+        host.write("/etc/old.conf", "here before");
+        let was = host.live.places().expect("few");
+        host.write("/etc/web/made.conf", "by a script");
+        host.link("made.conf", "/etc/web/default.conf");
+        host.write("/var/lib/web/data", "no configuration");
+        let told = host
+            .live
+            .configuration_of(&["web".to_owned()], &was)
+            .expect("read");
+        let paths: Vec<String> = told.iter().map(|change| change.at.to_string()).collect();
+        assert_eq!(paths, ["/etc/web/default.conf", "/etc/web/made.conf"]);
+        assert!(told.iter().all(|change| change.before.is_absent()));
+    }
+
+    #[test]
     fn what_nobody_owns_is_noted_and_goes_when_untouched() {
         let mut host = testing::host();
         host.write(
@@ -332,6 +350,7 @@ mod tests {
         assert_eq!(found, ["/etc/web.d", "/var/www/html", "/var/www/html/index.html"]);
         let before = host.live.observe_entries(&found).expect("kept");
         host.live.clear_residue(&among(&found, &before)).expect("cleared");
+        assert!(host.live.cleared.contains("/var/www/html/index.html"));
         assert!(!host.path("/var/www/html").exists() && host.path("/var/lib/web/more").exists());
         let changes = host.live.entries_since(&before).expect("read");
         assert_eq!(changes.len(), 3);
