@@ -16,7 +16,7 @@ firewall:
       - { port: 3000, from: [web], what: the application for the web tier }
       - { port: 8405, from: [monitoring, admin], what: HAProxy metrics }
       - { port: 9000, from: [monitoring, admin], what: HAProxy statistics }
-      - { protocol: vrrp, from: [haproxy], what: who holds the floating address }
+      - { protocol: 112, from: [haproxy], what: VRRP }
     web:
       - { port: 8080, from: [haproxy], what: nginx }
     was:

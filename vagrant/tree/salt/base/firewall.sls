@@ -1,5 +1,8 @@
 # One rule set per host, checked as a whole before it goes live and loaded in one step.
 {%- from 'base/map.jinja' import base with context %}
+include:
+  - packages
+
 {%- if grains['os_family'] == 'RedHat' %}
 firewalld:
   service.dead:

@@ -1,5 +1,8 @@
 {%- from 'base/map.jinja' import base with context %}
 {%- set time = pillar['time'] %}
+include:
+  - packages
+
 {{ pillar['timezone'] }}:
   timezone.system:
     - utc: True

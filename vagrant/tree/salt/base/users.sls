@@ -1,4 +1,7 @@
 # People: their accounts, the keys that let them in, and what they may become.
+include:
+  - packages
+
 {%- for name, user in pillar.get('users', {}).items() %}
 {{ name }}:
   user.present:

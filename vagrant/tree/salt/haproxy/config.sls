@@ -1,5 +1,9 @@
 {%- from 'haproxy/map.jinja' import haproxy with context %}
 {%- from 'inventory.jinja' import by_role with context %}
+include:
+  - packages
+  - .log
+
 {%- if grains.get('selinux', {}).get('enabled') %}
 # SELinux lets HAProxy speak to a list of ports only, unless told otherwise.
 haproxy-selinux:
@@ -34,7 +38,8 @@ haproxy-selinux:
     - source: salt://haproxy/files/check-haproxy
     - mode: '0755'
 
-# A change is taken over by a new process while the old one ends its connections: nothing is cut off.
+# A change is taken over by a new process while the old one ends its connections: nothing is cut off. HAProxy says that
+# it reloads before it knows whether it can; the check waits for that.
 haproxy:
   service.running:
     - enable: True
@@ -43,3 +48,6 @@ haproxy:
       - file: /etc/haproxy/haproxy.cfg
     - require:
       - service: rsyslog
+      - file: /usr/local/sbin/check-haproxy
+    - check_cmd:
+      - /usr/local/sbin/check-haproxy loaded

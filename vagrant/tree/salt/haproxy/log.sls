@@ -1,4 +1,7 @@
 # What HAProxy says goes to rsyslog on this host: requests and events in a file each, rotated.
+include:
+  - packages
+
 /etc/rsyslog.d/30-haproxy.conf:
   file.managed:
     - source: salt://haproxy/files/rsyslog.conf

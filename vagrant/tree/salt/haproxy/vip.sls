@@ -2,6 +2,10 @@
 {%- from 'haproxy/map.jinja' import haproxy with context %}
 {%- from 'inventory.jinja' import inventory, own, by_role, interface with context %}
 {%- set names = by_role['haproxy'] | map(attribute='name') | list %}
+include:
+  - packages
+  - .config
+
 /etc/keepalived/keepalived.conf:
   file.managed:
     - source: salt://haproxy/files/keepalived.conf.jinja

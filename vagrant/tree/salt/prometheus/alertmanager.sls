@@ -1,4 +1,7 @@
 {%- from 'prometheus/map.jinja' import prometheus with context %}
+include:
+  - packages
+
 /etc/prometheus/alertmanager.yml:
   file.managed:
     - source: salt://prometheus/files/alertmanager.yml.jinja

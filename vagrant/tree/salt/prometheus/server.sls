@@ -1,5 +1,8 @@
 {%- from 'prometheus/map.jinja' import prometheus with context %}
 {%- from 'inventory.jinja' import inventory, by_role with context %}
+include:
+  - packages
+
 # Two classes: somebody gets up at night (urgent), somebody reads it in the morning (informational).
 {%- for class in ['urgent', 'informational'] %}
 /etc/prometheus/{{ class }}.yml:

@@ -1,5 +1,8 @@
 {%- from 'web/map.jinja' import nginx with context %}
 {%- from 'inventory.jinja' import inventory, by_role with context %}
+include:
+  - packages
+
 {%- if grains.get('selinux', {}).get('enabled') %}
 # SELinux keeps nginx from speaking to other hosts, unless told otherwise.
 nginx-selinux:
