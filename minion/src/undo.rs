@@ -5,6 +5,7 @@
 //! since is a conflict; what we never changed stays as it is, attribute by attribute (R6). Running the result is
 //! [`rollback`]'s affair, through the same journaled acts as everything else.
 
+mod lines;
 mod merge;
 mod order;
 pub mod rollback;
@@ -360,8 +361,14 @@ impl Fold {
         }
     }
 
-    /// What to do on a host where `live` is what is there. `force` takes what somebody changed since for ours.
-    pub fn settle(&self, live: &BTreeMap<Address, Value>, force: bool) -> Undo {
+    /// What to do on a host where `live` is what is there. `merged` are values that hold what somebody changed since
+    /// without what we did; `force` takes what somebody changed for ours.
+    pub fn settle(
+        &self,
+        live: &BTreeMap<Address, Value>,
+        merged: &BTreeMap<Address, Value>,
+        force: bool,
+    ) -> Undo {
         let mut undo = Undo {
             lost: self.lost.clone(),
             any: self.any,
@@ -376,6 +383,7 @@ impl Fold {
             let to = match merge(&touched.ours, there) {
                 Merged::Nothing => continue,
                 Merged::Put(to) => to,
+                Merged::Conflict if merged.contains_key(&touched.ours.at) => merged[&touched.ours.at].clone(),
                 Merged::Conflict if force => merge::whole(&touched.ours.before, there),
                 Merged::Conflict => {
                     undo.conflicts.push(Conflict {

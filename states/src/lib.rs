@@ -20,6 +20,7 @@ mod yaml;
 
 pub mod archive;
 pub mod cmd;
+pub mod cron;
 pub mod file;
 pub mod git;
 pub mod group;
@@ -28,6 +29,7 @@ pub mod module;
 pub mod npm;
 pub mod pkg;
 pub mod service;
+pub mod ssh_auth;
 pub mod sysctl;
 pub mod test;
 pub mod user;

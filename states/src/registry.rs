@@ -1,6 +1,9 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
-use crate::{State, archive, cmd, file, git, group, hosts, module, npm, pkg, service, sysctl, test, user};
+use crate::{
+    State, archive, cmd, cron, file, git, group, hosts, module, npm, pkg, service, ssh_auth, sysctl, test,
+    user,
+};
 
 /// All state functions.
 pub static STATES: &[&dyn State] = &[
@@ -43,6 +46,14 @@ pub static STATES: &[&dyn State] = &[
     &sysctl::Present,
     &hosts::Present,
     &hosts::Absent,
+    &ssh_auth::Present,
+    &ssh_auth::Absent,
+    &ssh_auth::Manage,
+    &cron::Present,
+    &cron::Absent,
+    &cron::EnvPresent,
+    &cron::EnvAbsent,
+    &cron::File,
     &archive::Extracted,
     &git::Latest,
     &npm::Installed,

@@ -82,6 +82,22 @@ pub(crate) fn find(call: &Call<'_>, host: &Host<'_>, live: Option<(Digest, u64)>
     Err(Trouble::None)
 }
 
+/// The bytes of a source that another argument than `source` names.
+fn named(call: &Call<'_>, host: &Host<'_>, text: &str) -> Result<Found, Trouble> {
+    let hash = call.args().text("source_hash").filter(|hash| !hash.is_empty());
+    let text = text.to_owned();
+    let candidate = Candidate { text, hash };
+    one(call, host, &candidate, None)?.ok_or_else(|| Trouble::Said(absent(&candidate.text)))
+}
+
+/// The text of a source that another argument than `source` names.
+pub(crate) fn text(call: &Call<'_>, host: &Host<'_>, given: &str) -> Result<String, Trouble> {
+    let found = named(call, host, given)?;
+    fetched(host, &found)?;
+    let bytes = host.object(&found.content)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
 /// Makes sure the bytes are in the host's object store before an act names them. In a plan they need not be: the file may
 /// be one that an earlier state of it makes.
 ///

@@ -6,7 +6,7 @@ use std::time::Instant;
 use proto::frame::{Rollback, RollbackReport};
 use proto::{Act, Address, Answer, Change, Command, Outcome, Poke, Question, Report, RunHeader, Value};
 
-use super::{Step, Undo, fold, target};
+use super::{Step, Undo, fold, lines, target};
 use crate::journal::lock::Lock;
 use crate::journal::{Journal, JournalError, Record};
 use crate::meets::meets;
@@ -197,7 +197,11 @@ fn decide<S: System>(journal: &Journal, system: &mut S, want: &Rollback) -> Resu
     };
     let fold = fold(&history, to).map_err(unknown)?;
     let live = look(system, fold.addresses())?;
-    let undo = fold.settle(&live, want.force);
+    let mut undo = fold.settle(&live, &BTreeMap::new(), false);
+    let merged = lines::tables(system, &undo.conflicts);
+    if want.force || !merged.is_empty() {
+        undo = fold.settle(&live, &merged, want.force);
+    }
     Ok(Decided { to, at, undo, live })
 }
 

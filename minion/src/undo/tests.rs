@@ -619,3 +619,39 @@ fn a_damaged_run_refuses_and_the_others_are_still_read() {
     assert!(error.contains("damaged"), "{error}");
     assert_eq!(host.back(BackTo::Generation(1)).outcome, Outcome::RolledBack);
 }
+
+#[test]
+fn a_crontab_keeps_the_lines_of_others() {
+    let table = "/var/spool/cron/crontabs/root";
+    let mut fake = Fake::new();
+    for folder in [
+        "/var",
+        "/var/spool",
+        "/var/spool/cron",
+        "/var/spool/cron/crontabs",
+    ] {
+        fake.world.insert(path(folder), dir());
+    }
+    fake.write(table, "0 1 * * * mine\n");
+    let mut host = Host::new(fake);
+    host.fake.file("0 1 * * * mine\n0 2 * * * ours\n");
+    let tree = catalog(vec![set(
+        "job",
+        &[(path(table), file("0 1 * * * mine\n0 2 * * * ours\n"))],
+    )]);
+    host.apply(&tree);
+    let text = |host: &Host| match host.fake.path(table) {
+        Value::File { content, .. } => String::from_utf8(host.fake.objects[&content].clone()).expect("text"),
+        other => panic!("{other:?}"),
+    };
+    host.fake
+        .write(table, "0 1 * * * mine\n0 2 * * * ours\n0 3 * * * later\n");
+    assert_eq!(host.back(BackTo::Previous).outcome, Outcome::RolledBack);
+    assert_eq!(text(&host), "0 1 * * * mine\n0 3 * * * later\n");
+
+    host.fake.write(table, "0 1 * * * mine\n");
+    host.apply(&tree);
+    host.fake.write(table, "0 1 * * * mine\n0 9 * * * ours\n");
+    let refused = host.back(BackTo::Previous);
+    assert_eq!((refused.outcome, refused.conflicts.len()), (Outcome::Refused, 1));
+}

@@ -1,4 +1,5 @@
-//! Salt's `file` state module. One file per function; `place` and `edit` hold what several of them share.
+//! Salt's `file` state module. One file per function; `place` and `edit` hold what several of them share,
+//! `whole` what other modules that keep a text file do.
 
 mod absent;
 mod append;
@@ -22,6 +23,7 @@ mod replace;
 mod serialize;
 mod symlink;
 mod touch;
+pub(crate) mod whole;
 
 pub use absent::Absent;
 pub use append::Append;
