@@ -26,12 +26,14 @@ pub mod git;
 pub mod group;
 pub mod hosts;
 pub mod module;
+pub mod network;
 pub mod npm;
 pub mod pkg;
 pub mod service;
 pub mod ssh_auth;
 pub mod sysctl;
 pub mod test;
+pub mod timezone;
 pub mod user;
 
 pub use args::ArgsExt;

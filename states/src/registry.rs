@@ -1,8 +1,8 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
 use crate::{
-    State, archive, cmd, cron, file, git, group, hosts, module, npm, pkg, service, ssh_auth, sysctl, test,
-    user,
+    State, archive, cmd, cron, file, git, group, hosts, module, network, npm, pkg, service, ssh_auth, sysctl,
+    test, timezone, user,
 };
 
 /// All state functions.
@@ -54,6 +54,8 @@ pub static STATES: &[&dyn State] = &[
     &cron::EnvPresent,
     &cron::EnvAbsent,
     &cron::File,
+    &timezone::System,
+    &network::System,
     &archive::Extracted,
     &git::Latest,
     &npm::Installed,

@@ -5,6 +5,9 @@ use proto::{Address, Change, Fidelity, Performed, PreImage, Problem, Value};
 use super::{Live, as_expected, failed, refused};
 use crate::system::Botched;
 
+/// The host's name: set by its own call, which works where /proc/sys cannot be written, as in containers.
+const HOSTNAME: &str = "kernel.hostname";
+
 impl Live {
     /// A setting's live value without the final line end; absent when the kernel has no such key.
     pub(crate) fn read_sysctl(&self, key: &str) -> Result<Value, Problem> {
@@ -47,11 +50,15 @@ impl Live {
         let Value::Text(text) = to else {
             return Err(refused(format!("sysctl {key} can only be set to a text")).into());
         };
-        std::fs::OpenOptions::new()
-            .write(true)
-            .open(self.real(&path(key)?))
-            .and_then(|mut file| std::io::Write::write_all(&mut file, format!("{text}\n").as_bytes()))
-            .map_err(|error| failed(format!("cannot set sysctl {key} to {text:?}: {error}")))?;
+        let set = if key == HOSTNAME && self.root == std::path::Path::new("/") {
+            rustix::system::sethostname(text.as_bytes()).map_err(Into::into)
+        } else {
+            std::fs::OpenOptions::new()
+                .write(true)
+                .open(self.real(&path(key)?))
+                .and_then(|mut file| std::io::Write::write_all(&mut file, format!("{text}\n").as_bytes()))
+        };
+        set.map_err(|error| failed(format!("cannot set sysctl {key} to {text:?}: {error}")))?;
         let after = self.read_sysctl(key)?;
         let changes = if after == was {
             Vec::new()

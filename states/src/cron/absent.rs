@@ -2,7 +2,7 @@
 
 use proto::Args;
 
-use super::table::{Found, Table};
+use super::table::Table;
 use super::{IDENTIFIER, USER, identifier, user};
 use crate::plan::one;
 use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo};
@@ -45,7 +45,7 @@ impl State for Absent {
                 format!("Cron {name} already absent")
             })
         };
-        let Found::Table(mut table) = Table::read(host, &user)? else {
+        let Ok(mut table) = Table::read(host, &user)? else {
             return Ok(gone());
         };
         let identifier = identifier(call, name);

@@ -2,7 +2,7 @@
 
 use proto::Args;
 
-use super::table::{Found, Piece, Table, What};
+use super::table::{Piece, Table, What};
 use super::{USER, user};
 use crate::plan::one;
 use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo, Verdict};
@@ -61,14 +61,14 @@ impl State for EnvPresent {
             return Err(refused("a variable's value is one line"));
         }
         let mut table = match Table::read(host, &user)? {
-            Found::Table(table) => table,
+            Ok(table) => table,
             // An earlier state of the run may bring what is missing.
-            Found::None(_) if call.test => {
+            Err(_) if call.test => {
                 let verdict = Verdict::WouldChange;
                 let plan = Plan::met(set("added"));
                 return Ok(Plan { verdict, ..plan });
             }
-            Found::None(why) => return Err(refused(&why)),
+            Err(why) => return Err(refused(&why)),
         };
         let there = table.env(name).map(|(at, now)| (at, now == value.trim()));
         let piece = Piece::new(What::Env(name.to_owned(), value));
@@ -110,7 +110,7 @@ impl State for EnvAbsent {
                 format!("Cron env {name} already absent")
             })
         };
-        let Found::Table(mut table) = Table::read(host, &user)? else {
+        let Ok(mut table) = Table::read(host, &user)? else {
             return Ok(gone());
         };
         let Some((at, _)) = table.env(name) else {

@@ -2,7 +2,7 @@
 
 use proto::Args;
 
-use super::table::{Found, Table};
+use super::table::Table;
 use super::{USER, user};
 use crate::plan::one;
 use crate::source::{self, Trouble};
@@ -56,8 +56,8 @@ impl State for File {
     fn plan(&self, call: &Call<'_>, host: &Host<'_>) -> Result<Plan, Stop> {
         let user = user(call);
         let table = match Table::read(host, &user)? {
-            Found::Table(table) => table,
-            Found::None(why) => {
+            Ok(table) => table,
+            Err(why) => {
                 return Err(Stop::Failed(format!(
                     "Unable to update user {user} crontab. Error: {why}"
                 )));

@@ -2,7 +2,7 @@
 
 use proto::Args;
 
-use super::table::{Found, Job, Piece, Table, What};
+use super::table::{Job, Piece, Table, What};
 use super::when::When;
 use super::{IDENTIFIER, USER, identifier, user};
 use crate::plan::one;
@@ -66,14 +66,14 @@ impl State for Present {
         };
         let set = |what: &str| format!("Cron {name} is set to be {what}");
         let mut table = match Table::read(host, &user)? {
-            Found::Table(table) => table,
+            Ok(table) => table,
             // An earlier state of the run may bring what is missing.
-            Found::None(_) if call.test => {
+            Err(_) if call.test => {
                 let verdict = Verdict::WouldChange;
                 let plan = Plan::met(set("added"));
                 return Ok(Plan { verdict, ..plan });
             }
-            Found::None(why) => return Err(refused(&why)),
+            Err(why) => return Err(refused(&why)),
         };
         let identifier = identifier(call, name);
         let there = table

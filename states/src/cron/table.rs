@@ -73,13 +73,8 @@ pub(super) struct Table {
     pub(super) pieces: Vec<Piece>,
 }
 
-/// A table, or why there can be none.
-#[derive(Debug)]
-pub(super) enum Found {
-    Table(Table),
-    /// No such user, or no cron; with the reason.
-    None(String),
-}
+/// A table, or why there can be none: no such user, or no cron.
+pub(super) type Found = Result<Table, String>;
 
 impl Table {
     /// The table of a user.
@@ -94,10 +89,10 @@ impl Table {
             Question::Grain("os_family".to_owned()),
         ]);
         if host.user(user)?.is_none() {
-            return Ok(Found::None(format!("user `{user}' unknown")));
+            return Ok(Err(format!("user `{user}' unknown")));
         }
         let Some(spool) = spool(host)? else {
-            return Ok(Found::None("cron is not installed".to_owned()));
+            return Ok(Err("cron is not installed".to_owned()));
         };
         let debian = spool == SPOOLS[0];
         let gid = match debian {
@@ -112,7 +107,7 @@ impl Table {
             ..Meta::default()
         };
         let (above, below) = split(&whole.text);
-        Ok(Found::Table(Self {
+        Ok(Ok(Self {
             above: above.to_owned(),
             pieces: pieces(below),
             whole,

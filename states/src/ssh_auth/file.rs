@@ -112,7 +112,7 @@ impl File {
         let path = &self.whole.path;
         let mut acts = match place::above(host, path)? {
             Above::Dir(_) => Vec::new(),
-            Above::Missing(dirs, _) if dirs.iter().any(|dir| *dir == self.home) && !call.test => {
+            Above::Missing(dirs, _) if dirs.contains(&self.home) && !call.test => {
                 return Err(no_home());
             }
             Above::Missing(dirs, parent) => {

@@ -142,7 +142,10 @@ fn known(enc: &str) -> Result<&str, Stop> {
 fn base64(text: &str) -> bool {
     let bare = text.trim_end_matches('=');
     let letters = |c: char| c.is_ascii_alphanumeric() || c == '+' || c == '/';
-    !bare.is_empty() && text.len() % 4 == 0 && text.len() - bare.len() <= 2 && bare.chars().all(letters)
+    !bare.is_empty()
+        && text.len().is_multiple_of(4)
+        && text.len() - bare.len() <= 2
+        && bare.chars().all(letters)
 }
 
 #[cfg(test)]

@@ -1,0 +1,5 @@
+//! Salt's `timezone` state module.
+
+mod system;
+
+pub use system::System;
