@@ -133,7 +133,7 @@ ours:
 ];
 
 /// What apply, apt and systemd write on the way and nobody calls configuration: logs, caches, indexes, our own records.
-const NOISE: &[&str] = &[
+pub(crate) const NOISE: &[&str] = &[
     "/var/log/**",
     "/var/cache/**",
     "/var/lib/apt/**",
@@ -205,7 +205,7 @@ fn project(lab: &Lab) -> Project {
 }
 
 /// Per host and state: what changed (or would), without what only a run can know.
-fn changes(ran: &Ran) -> BTreeMap<(String, String), Json> {
+pub(crate) fn changes(ran: &Ran) -> BTreeMap<(String, String), Json> {
     let document = ran.json();
     let mut all = BTreeMap::new();
     for (host, result) in document["hosts"].as_object().unwrap() {
