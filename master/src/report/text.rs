@@ -27,15 +27,28 @@ pub fn write(screen: &Screen, run: &RunResult) {
     }
 }
 
+/// More changes of a host than these, and more members of a list, are counted and not shown.
+const CHANGES: usize = 100;
+const MEMBERS: usize = 12;
+
 /// What one host did, state by state; empty when there is nothing worth a line.
 fn host_block(screen: &Screen, mode: Mode, host: &HostResult) -> String {
     let mut out = String::new();
+    let (mut good, mut left) = (0, 0);
     for state in &host.states {
         let touched = !state.changes.is_empty() || state.result != Some(true);
         if screen.volume == Volume::Quiet || (!touched && screen.volume < Volume::Verbose) {
             continue;
         }
+        good += usize::from(state.result != Some(false));
+        if good > CHANGES && state.result != Some(false) && screen.volume < Volume::Verbose {
+            left += 1;
+            continue;
+        }
         out.push_str(&state_block(screen, mode, state));
+    }
+    if left > 0 {
+        out.push_str(&format!("  … and {left} more; `-v` shows them\n"));
     }
     for note in &host.notes {
         out.push_str(&format!("  {}\n", tame(note)));
@@ -98,6 +111,12 @@ pub fn changes(screen: &Screen, changes: &serde_json::Map<String, Json>) -> Stri
                     &format!("{}: {} → {}", tame(key), side("old"), side("new")),
                     6,
                 );
+            }
+            Json::Array(members) if members.len() > MEMBERS && screen.volume < Volume::Verbose => {
+                let first: Vec<String> = members.iter().take(MEMBERS - 2).map(scalar).collect();
+                let left = members.len() - first.len();
+                let text = format!("{}: {}, … and {left} more", tame(key), first.join(", "));
+                indent(&mut out, &text, 6);
             }
             other => indent(
                 &mut out,
@@ -293,6 +312,15 @@ mod tests {
             block,
             "web1\n  * file.managed /etc/motd [web] changed\n      --- \n      +++ \n      @@ -1 +1 @@\n      -a\n      +b\n      mode: 0644\n  ✗ file.managed /etc/bad [web] failed\n      Source file salt://x not found\n"
         );
+        let many = HostResult {
+            states: (0..150)
+                .map(|n| state("/d", Some(true), json!({ "list": (0..n).collect::<Vec<_>>() })))
+                .collect(),
+            ..host.clone()
+        };
+        let block = host_block(&screen(), Mode::Apply, &many);
+        assert!(block.ends_with("  … and 50 more; `-v` shows them\n"), "{block}");
+        assert!(block.contains("      list: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, … and 3 more\n"));
         assert_eq!(
             host_line(&screen(), &host),
             "web1 ok=1 changed=1 failed=1 skipped=0 1.8s"
