@@ -315,6 +315,7 @@ mod tests {
     #[test]
     fn what_scripts_put_into_etc_is_told_as_new() {
         let mut host = testing::host();
+        host.write("/var/lib/dpkg/status", "");
         host.write("/etc/old.conf", "here before");
         let was = host.live.places().expect("few");
         host.write("/etc/web/made.conf", "by a script");
