@@ -21,6 +21,9 @@ pub enum LabError {
     /// The host is not running.
     #[error("host {0} is down")]
     Down(String),
+    /// The host's processes stand still.
+    #[error("host {0} is frozen")]
+    Frozen(String),
     /// All of 10.213.0.0/16 is taken.
     #[error("no free network left between 10.213.0.0/24 and 10.213.255.0/24")]
     NoNetwork,

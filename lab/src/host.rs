@@ -18,6 +18,15 @@ pub struct Host {
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// What a host takes of the machine it is on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processes.
+    pub processes: usize,
+    /// Their memory; what several share is divided among them.
+    pub memory_kib: u64,
+}
+
 /// What was on a host's disk at one moment.
 #[derive(Debug)]
 pub struct Snapshot(PathBuf);
@@ -70,6 +79,33 @@ impl Host {
         self.body.lock().init.is_some()
     }
 
+    /// Whether its processes are stopped where they are.
+    pub fn is_frozen(&self) -> bool {
+        let events = os::read_text(&self.body.cgroup().join("cgroup.events"));
+        events.is_ok_and(|text| text.contains("frozen 1"))
+    }
+
+    /// What it takes of this machine now.
+    pub fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        let mut todo = vec![self.body.cgroup()];
+        while let Some(cgroup) = todo.pop() {
+            // A cgroup or process that is gone meanwhile takes nothing.
+            let text = os::read_text(&cgroup.join("cgroup.procs")).unwrap_or_default();
+            for id in text.split_whitespace() {
+                usage.processes += 1;
+                let maps = os::read_text(Path::new(&format!("/proc/{id}/smaps_rollup"))).unwrap_or_default();
+                let line = maps.lines().find_map(|line| line.strip_prefix("Pss:"));
+                let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+                usage.memory_kib += kib.unwrap_or(0);
+            }
+            let below = os::names(&cgroup).unwrap_or_default();
+            let below = below.iter().map(|name| cgroup.join(name));
+            todo.extend(below.filter(|path| path.is_dir()));
+        }
+        usage
+    }
+
     /// Runs a shell command line as root inside the host, not over the network: works on a host that is cut off.
     ///
     /// # Errors
@@ -84,6 +120,10 @@ impl Host {
     /// As `exec`.
     pub fn exec_with(&self, line: &str, stdin: &[u8]) -> Result<Output, LabError> {
         let init = self.body.init()?.to_string();
+        if self.is_frozen() {
+            // Whoever enters it would be frozen, too.
+            return Err(LabError::Frozen(self.name().to_owned()));
+        }
         // In the host's own cgroup, else `systemctl status` of it fails. Light hosts have no scopes.
         let enter = "for cgroup in \"$CGROUP/init.scope\" \"$CGROUP\"; do
             echo $$ > \"$cgroup/cgroup.procs\" && break; done 2> /dev/null; exec \"$@\"";

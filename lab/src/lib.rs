@@ -33,14 +33,14 @@ use std::net::Ipv4Addr;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use process::Pid;
 use repo::DEBIAN;
 
 pub use error::LabError;
-pub use host::{Host, Snapshot};
+pub use host::{Host, Snapshot, Usage};
 pub use image::{Image, VARIANTS, Variant, cache};
 pub use network::Network;
 pub use place::Place;
@@ -92,7 +92,7 @@ impl Site {
 #[derive(Debug)]
 pub struct Lab {
     // In the order of dropping: the hosts' keepers are waited for after the reaper has ended the hosts.
-    _ground: Ground,
+    ground: Ground,
     hosts: Vec<Host>,
     site: Arc<Site>,
 }
@@ -143,9 +143,9 @@ impl Lab {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let mut ground = Ground {
-            reaper: started(&mut reaper)?,
-            anchor: None,
+        let ground = Ground {
+            reaper: Mutex::new(started(&mut reaper)?),
+            anchor: Mutex::default(),
         };
         let addresses = addresses(place.network(), specs)?;
         let cgroup = place.cgroup()?;
@@ -176,11 +176,7 @@ impl Lab {
             .zip(addresses)
             .map(|(spec, ip)| Host::new(&site, spec.clone(), ip))
             .collect();
-        Ok(Lab {
-            _ground: ground,
-            hosts,
-            site,
-        })
+        Ok(Lab { ground, hosts, site })
     }
 
     fn boot(self) -> Result<Lab, LabError> {
@@ -193,6 +189,14 @@ impl Lab {
         os::write(&self.site.known_hosts(), known)?;
         each(&self.hosts, Host::start)?;
         Ok(self)
+    }
+
+    /// Takes it down, as dropping it does, and returns when nothing is left.
+    pub fn down(&self) {
+        self.ground.end();
+        for host in &self.hosts {
+            host.join();
+        }
     }
 
     /// The host with this name.
@@ -274,13 +278,13 @@ const FIRST: u32 = 10;
 /// The two processes a lab stands on. Dropped, they take it down.
 #[derive(Debug)]
 struct Ground {
-    reaper: Child,
-    anchor: Option<Child>,
+    reaper: Mutex<Child>,
+    anchor: Mutex<Option<Child>>,
 }
 
 impl Ground {
     /// Starts the process that holds what the hosts share, and waits until that is there.
-    fn anchor(&mut self, place: &Place, cgroup: &Path) -> Result<Pid, LabError> {
+    fn anchor(&self, place: &Place, cgroup: &Path) -> Result<Pid, LabError> {
         let enter =
             "echo $$ > \"$CGROUP/anchor/cgroup.procs\" && exec unshare --mount --net sh -c \"$SCRIPT\"";
         let network = place.network();
@@ -299,7 +303,8 @@ impl Ground {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(os::append(&log)?);
-        let child = self.anchor.insert(started(&mut command)?);
+        let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = anchor.insert(started(&mut command)?);
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
             // Nothing to read means the script has failed; its reason is in the log.
@@ -312,13 +317,22 @@ impl Ground {
     }
 }
 
+impl Ground {
+    /// Ends both processes and with them all of the lab.
+    fn end(&self) {
+        let mut reaper = self.reaper.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(reaper.stdin.take());
+        // How it ended does not matter here: whoever claims this place next repeats what it could not do.
+        _ = reaper.wait();
+        let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        // Killed by the reaper; this collects it.
+        _ = anchor.as_mut().map(Child::wait);
+    }
+}
+
 impl Drop for Ground {
     fn drop(&mut self) {
-        drop(self.reaper.stdin.take());
-        // How it ended does not matter here: whoever claims this number next repeats what it could not do.
-        _ = self.reaper.wait();
-        // Killed by the reaper; this collects it.
-        _ = self.anchor.as_mut().map(Child::wait);
+        self.end();
     }
 }
 

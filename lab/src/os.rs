@@ -268,14 +268,33 @@ pub fn claim_dir(path: &Path) -> Result<bool, OsError> {
     }
 }
 
-/// Removes a directory with all that is in it. A missing one is no error.
+/// Removes a file, or a directory with all that is in it. A missing one is no error.
 ///
 /// # Errors
-/// When something in it cannot be removed.
+/// When something cannot be removed.
 #[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
 pub fn remove_tree(path: &Path) -> Result<(), OsError> {
-    match fs::remove_dir_all(path) {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_dir() => fs::remove_file(path),
+        _ => fs::remove_dir_all(path),
+    };
+    match removed {
         Err(err) if err.kind() != std::io::ErrorKind::NotFound => Err(file("remove", path)(err)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a directory unless there is something in it. A missing one is no error.
+///
+/// # Errors
+/// When that is refused for another reason.
+#[expect(clippy::disallowed_methods, reason = "the lab writes files here only")]
+pub fn remove_empty_dir(path: &Path) -> Result<(), OsError> {
+    use std::io::ErrorKind;
+    match fs::remove_dir(path) {
+        Err(err) if ![ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&err.kind()) => {
+            Err(file("remove", path)(err))
+        }
         _ => Ok(()),
     }
 }

@@ -72,19 +72,38 @@ impl Place {
             return Err(LabError::AlreadyUp(self.dir.clone()));
         }
         self.clear()?;
-        if let Some((interface, address)) = self.rival(&addresses()?) {
-            let network = self.network.to_string();
-            return Err(LabError::NetworkTaken {
-                network,
-                interface,
-                address,
-            });
-        }
+        self.alone()?;
         if !os::claim_dir(&self.dir)? {
             return Err(LabError::NotOurs(self.dir.clone()));
         }
         os::chmod(&self.dir, 0o700)?;
         self.sign()
+    }
+
+    /// Whether this place could be taken, as far as can be seen without taking it.
+    ///
+    /// # Errors
+    /// As when it is taken.
+    pub fn vacant(&self) -> Result<(), LabError> {
+        if self.owned() {
+            return Err(LabError::AlreadyUp(self.dir.clone()));
+        }
+        self.alone()
+    }
+
+    fn alone(&self) -> Result<(), LabError> {
+        let own = self.link();
+        let mut addresses = addresses()?;
+        // What was left behind here goes before the place is taken.
+        addresses.retain(|(interface, _)| *interface != own);
+        match self.rival(&addresses) {
+            Some((interface, address)) => Err(LabError::NetworkTaken {
+                network: self.network.to_string(),
+                interface,
+                address,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Whether the process a lab here belongs to is alive.
@@ -109,11 +128,11 @@ impl Place {
     /// # Errors
     /// When that cannot be tried.
     pub fn clear(&self) -> Result<(), LabError> {
-        os::checked(&mut self.reaper()?)?;
+        os::checked(self.reaper()?.env("OWNER", ""))?;
         Ok(())
     }
 
-    /// The program that takes this lab down when its input closes.
+    /// The program that takes this lab down when its input closes, if it still is this process's.
     pub(crate) fn reaper(&self) -> Result<std::process::Command, LabError> {
         let mut reaper = os::command("setsid");
         reaper.args(["sh", "-c", include_str!("reaper.sh")]);
@@ -121,7 +140,8 @@ impl Place {
             .env("LINK", self.link())
             .env("CGROUP", self.cgroup()?)
             .env("CGROUPS", cgroups()?)
-            .env("DIR", &self.dir);
+            .env("DIR", &self.dir)
+            .env("OWNER", Pid::own()?.text().trim());
         Ok(reaper)
     }
 
@@ -146,11 +166,20 @@ impl Place {
     }
 
     /// Name and address of an interface of this machine that has an address in the same network.
-    fn rival(&self, addresses: &[(String, Network)]) -> Option<(String, String)> {
-        let rival = addresses
-            .iter()
-            .find(|(_, network)| network.overlaps(self.network));
-        rival.map(|(name, network)| (name.clone(), network.to_string()))
+    fn rival(&self, addresses: &[(String, String)]) -> Option<(String, String)> {
+        // A point-to-point link names its own address without a prefix.
+        let whole = |address: &str| {
+            if address.contains('/') {
+                String::new()
+            } else {
+                "/32".to_owned()
+            }
+        };
+        let clash = |address: &str| {
+            let network = (address.to_owned() + &whole(address)).parse::<Network>();
+            network.is_ok_and(|network| network.overlaps(self.network))
+        };
+        addresses.iter().find(|(_, address)| clash(address)).cloned()
     }
 }
 
@@ -167,20 +196,14 @@ pub(crate) fn cgroups() -> Result<PathBuf, LabError> {
     Ok(PathBuf::from(line[1]))
 }
 
-/// Interfaces of this machine with their networks.
-fn addresses() -> Result<Vec<(String, Network)>, LabError> {
+/// Interfaces of this machine with their addresses.
+fn addresses() -> Result<Vec<(String, String)>, LabError> {
     let lines = os::run("ip", &["-o", "-4", "addr"])?;
     let line = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();
         let at = words.iter().position(|word| *word == "inet")?;
-        // A point-to-point link names its own address without a prefix.
-        let address = words.get(at + 1)?.to_string();
-        let address = if address.contains('/') {
-            address
-        } else {
-            address + "/32"
-        };
-        Some(((*words.get(1)?).to_owned(), address.parse().ok()?))
+        let name = words.get(1)?.split('@').next()?;
+        Some((name.to_owned(), (*words.get(at + 1)?).to_owned()))
     };
     Ok(lines.lines().filter_map(line).collect())
 }
@@ -206,9 +229,9 @@ mod tests {
     #[test]
     fn a_rival_is_any_address_of_the_network() {
         let place = Place::numbered(7);
-        let at = |text: &str| vec![("eth0".to_owned(), text.parse::<Network>().unwrap())];
+        let at = |text: &str| vec![("eth0".to_owned(), text.to_owned())];
         assert!(place.rival(&at("10.213.7.1/24")).is_some());
-        assert!(place.rival(&at("10.213.7.9/32")).is_some());
+        assert!(place.rival(&at("10.213.7.9")).is_some());
         assert!(place.rival(&at("10.0.0.1/8")).is_some());
         assert!(place.rival(&at("10.213.8.1/24")).is_none());
     }

@@ -7,6 +7,7 @@ pub mod compiler;
 mod document;
 pub mod failure;
 pub mod fleet;
+pub mod lab;
 pub mod ledger;
 pub mod link;
 pub mod pillar;

@@ -7,6 +7,7 @@ mod doc;
 mod generate;
 mod hosts;
 mod init;
+mod lab;
 mod lint;
 mod log;
 pub mod options;
@@ -69,6 +70,8 @@ enum Command {
     Call(call::Call),
     /// List hosts, check them, take up or drop their keys
     Hosts(hosts::Hosts),
+    /// Make, use, break and take down real hosts on this one machine
+    Lab(lab::Lab),
     /// Show the reference of states and functions
     Doc(doc::Doc),
     /// Write a small working project
@@ -129,6 +132,7 @@ fn dispatch(cli: Cli, screen: Screen) -> Result<u8, Failure> {
         Command::Run(command) => run::run(&command, &context(&command.targets)?),
         Command::Call(command) => call::run(&command, &context(&command.targets)?),
         Command::Hosts(command) => hosts::run(&command, &Context::load(common.clone(), None, screen)?),
+        Command::Lab(command) => lab::run(command, screen),
         Command::Doc(command) => doc::run(&command, screen),
         Command::Init(command) => init::run(&command, screen),
         Command::Completions(command) => Ok(generate::completions(&command, Cli::command(), screen)),
