@@ -99,6 +99,15 @@ impl<S: System> Dry<S> {
         }
     }
 
+    /// Whether a database server that does not answer now may do so by then: a package comes or a unit goes up.
+    fn brings_a_server(&self) -> bool {
+        self.over.iter().any(|(at, value)| match (at, value) {
+            (Address::Package(_), Value::Package(_)) => true,
+            (_, Value::Unit(unit)) => unit.active,
+            _ => false,
+        })
+    }
+
     /// The answer where the overlay has a say in it.
     fn overlaid(&mut self, question: &Question) -> Option<Answer> {
         match question {
@@ -149,9 +158,16 @@ impl<S: System> System for Dry<S> {
                 *answer = found.next();
             }
         }
+        let answers = ask.iter().zip(answers);
         answers
-            .into_iter()
-            .map(|answer| answer.unwrap_or(Answer::Missing))
+            .map(
+                |(question, answer)| match (question, answer.unwrap_or(Answer::Missing)) {
+                    (Question::Read(Address::Mysql(_)), Answer::Failed(_)) if self.brings_a_server() => {
+                        Answer::Value(Value::Absent)
+                    }
+                    (_, answer) => answer,
+                },
+            )
             .collect()
     }
 

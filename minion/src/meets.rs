@@ -9,6 +9,10 @@ pub fn meets(wanted: &Value, live: &Value) -> bool {
         (Value::User(wanted), Value::User(live)) => account(wanted, live),
         (Value::Group(wanted), Value::Group(live)) => group(wanted, live),
         (Value::Checkout(wanted), Value::Checkout(live)) => checkout(wanted, live),
+        (Value::MysqlDatabase(wanted), Value::MysqlDatabase(live)) => {
+            let fits = |wanted: &str, live: &str| wanted.is_empty() || wanted == live;
+            fits(&wanted.charset, &live.charset) && fits(&wanted.collation, &live.collation)
+        }
         (wanted, live) => wanted.same(live),
     }
 }

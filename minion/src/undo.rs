@@ -5,6 +5,7 @@
 //! since is a conflict; what we never changed stays as it is, attribute by attribute (R6). Running the result is
 //! [`rollback`]'s affair, through the same journaled acts as everything else.
 
+mod database;
 mod lines;
 mod merge;
 mod order;
@@ -68,6 +69,11 @@ pub enum Step {
         undo: Command,
         /// What it takes back, and what takes this back again.
         command: Command,
+    },
+    /// What a database server that does not answer holds of ours: looked at again in its turn, near the end.
+    Late {
+        /// What we did there.
+        ours: Change,
     },
     /// A restart or reload whose cause is undone.
     Poke {
@@ -393,6 +399,10 @@ impl Fold {
                     continue;
                 }
             };
+            if let Some(why) = database::stays(&touched.ours.at, there, &to) {
+                undo.lost.push(why);
+                continue;
+            }
             undone.extend(&touched.moments);
             puts.push(Put {
                 moment: touched.first.0,

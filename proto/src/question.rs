@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{Address, Digest, Value};
+use crate::{Address, Digest, Login, Value};
 
 /// One thing to know about a host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub enum Question {
     },
     /// An archive of the object store, unpacked into it → [`Answer::Tree`].
     Unpack(Unpack),
+    /// Tells how to log in to a database server, before anything is asked of it → [`Answer::Missing`].
+    Login(Login),
 }
 
 /// A call of an execution function such as `pkg.version`.

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::{Digest, MysqlAt, Schema, Source};
 
 /// A place on a host that can be read and assigned. Each family has one writer in `minion/src/live`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub enum Address {
     Sysctl(String),
     /// A git work tree by its path.
     Checkout(String),
+    /// A thing of a database server.
+    Mysql(MysqlAt),
 }
 
 impl fmt::Display for Address {
@@ -40,6 +42,7 @@ impl fmt::Display for Address {
             Self::Group(name) => write!(f, "group {name}"),
             Self::Sysctl(name) => write!(f, "sysctl {name}"),
             Self::Checkout(path) => write!(f, "checkout {path}"),
+            Self::Mysql(at) => at.fmt(f),
         }
     }
 }
@@ -90,6 +93,15 @@ pub enum Value {
     Text(String),
     /// A git work tree.
     Checkout(Checkout),
+    /// A database account: all that follows `CREATE USER name`, hash included, as an object. It never leaves
+    /// the host, not even by name.
+    MysqlUser(Option<Digest>),
+    /// An account's privileges and roles, one `WHAT [ON LEVEL] [WITH … OPTION]` each, in a normal form, sorted.
+    MysqlGrants(Vec<String>),
+    /// A schema of a database server.
+    MysqlDatabase(Schema),
+    /// Where a database server replicates from.
+    MysqlSource(Source),
 }
 
 /// Attributes of a file, directory or link.
@@ -237,6 +249,8 @@ impl Value {
                 }
                 // A link's own mode is always 0777 and means nothing.
                 Self::Link { meta, .. } => (meta.mtime, meta.mode) = (None, 0),
+                // Data comes and goes.
+                Self::MysqlDatabase(schema) => schema.holds = 0,
                 _ => {}
             }
             value

@@ -26,6 +26,7 @@ pub mod git;
 pub mod group;
 pub mod hosts;
 pub mod module;
+pub mod mysql;
 pub mod network;
 pub mod npm;
 pub mod pkg;

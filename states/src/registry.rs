@@ -1,8 +1,8 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
 use crate::{
-    State, archive, cmd, cron, file, git, group, hosts, module, network, npm, pkg, service, ssh_auth, sysctl,
-    test, timezone, user,
+    State, archive, cmd, cron, file, git, group, hosts, module, mysql, network, npm, pkg, service, ssh_auth,
+    sysctl, test, timezone, user,
 };
 
 /// All state functions.
@@ -60,6 +60,12 @@ pub static STATES: &[&dyn State] = &[
     &git::Latest,
     &npm::Installed,
     &npm::Bootstrap,
+    &mysql::UserPresent,
+    &mysql::UserAbsent,
+    &mysql::DatabasePresent,
+    &mysql::DatabaseAbsent,
+    &mysql::GrantsPresent,
+    &mysql::GrantsAbsent,
     &module::Run,
     &module::Wait,
     &test::Nop,

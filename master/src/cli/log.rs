@@ -282,5 +282,8 @@ pub(super) fn short(value: &Value) -> String {
         ),
         Value::Text(text) => text.clone(),
         Value::Checkout(checkout) => checkout.commit.get(..12).unwrap_or(&checkout.commit).to_owned(),
+        Value::MysqlUser(_) | Value::MysqlGrants(_) | Value::MysqlDatabase(_) | Value::MysqlSource(_) => {
+            proto::mysql::told(value)
+        }
     }
 }

@@ -84,6 +84,9 @@ fn short(value: &Value) -> String {
         Value::Group(group) => format!("gid {}", id(group.gid)),
         Value::Text(text) => text.clone(),
         Value::Checkout(checkout) => checkout.commit.chars().take(12).collect(),
+        Value::MysqlUser(_) | Value::MysqlGrants(_) | Value::MysqlDatabase(_) | Value::MysqlSource(_) => {
+            proto::mysql::told(value)
+        }
     }
 }
 

@@ -108,7 +108,7 @@ fn resolve<S: System>(
     acts: &[Act],
     before: &[PreImage],
 ) -> Result<(&'static str, Vec<Change>, Vec<String>), JournalError> {
-    let live = look(system, before)?;
+    let live = look(system, acts, before)?;
     let changes = |live: &[Value]| -> Vec<Change> {
         let pairs = before
             .iter()
@@ -132,11 +132,13 @@ fn resolve<S: System>(
         return Ok(("applied", changes(&live), Vec::new()));
     }
     let failed = restore(system, before);
-    let live = look(system, before)?;
+    let live = look(system, acts, before)?;
     Ok(("restored", changes(&live), failed))
 }
 
-fn look<S: System>(system: &mut S, before: &[PreImage]) -> Result<Vec<Value>, JournalError> {
+/// What is there now. A database server that does not answer must not keep everything else from being mended: its things are
+/// taken for changed, and a rollback looks at them again.
+fn look<S: System>(system: &mut S, acts: &[Act], before: &[PreImage]) -> Result<Vec<Value>, JournalError> {
     let ask: Vec<Question> = before
         .iter()
         .map(|image| Question::Read(image.at.clone()))
@@ -144,6 +146,13 @@ fn look<S: System>(system: &mut S, before: &[PreImage]) -> Result<Vec<Value>, Jo
     let answers = system.answer(&ask);
     let values = before.iter().zip(answers).map(|(image, answer)| match answer {
         Answer::Value(value) => Ok(value),
+        Answer::Failed(_) if matches!(image.at, Address::Mysql(_)) => {
+            let wanted = acts.iter().find_map(|act| match act {
+                Act::Assign { at, to, .. } if *at == image.at => Some(to),
+                _ => None,
+            });
+            Ok(wanted.unwrap_or(&image.was).clone())
+        }
         other => Err(JournalError::Unknown(format!(
             "cannot look at {} after a run was cut off: {other:?}",
             image.at

@@ -10,6 +10,7 @@
 //! | [`account`] | users and groups |
 //! | [`sysctl`] | kernel settings |
 //! | [`checkout`] | git work trees |
+//! | [`mysql`] | database servers |
 //! | [`fetch`], [`unpack`] | downloads and archives, into the object store |
 
 pub mod account;
@@ -19,6 +20,7 @@ pub mod command;
 pub(crate) mod database;
 pub mod fetch;
 pub mod grains;
+pub mod mysql;
 pub mod package;
 pub mod path;
 mod problem;
@@ -57,6 +59,7 @@ pub struct Live {
     units: BTreeMap<String, proto::Unit>,
     /// What was fetched in this session, by URL and wanted hash.
     downloads: BTreeMap<(String, Option<String>), Answer>,
+    databases: mysql::Databases,
 }
 
 impl Live {
@@ -79,6 +82,7 @@ impl Live {
             cleared: BTreeSet::new(),
             units: BTreeMap::new(),
             downloads: BTreeMap::new(),
+            databases: mysql::Databases::default(),
         }
     }
 
@@ -112,6 +116,7 @@ impl Live {
             Address::Group(name) => self.read_group(name),
             Address::Sysctl(key) => self.read_sysctl(key),
             Address::Checkout(path) => self.read_checkout(path),
+            Address::Mysql(at) => self.read_mysql(at),
         }
     }
 
@@ -130,6 +135,10 @@ impl Live {
             Question::Versions(name) => self.versions(name).map(Answer::Json),
             Question::Fetch { url, hash } => self.fetch(url, hash.as_deref()),
             Question::Unpack(ask) => self.unpack(ask),
+            Question::Login(login) => {
+                self.databases.introduce(login);
+                Ok(Answer::Missing)
+            }
             Question::Call(call) => Ok(match crate::functions::call(self, call) {
                 None => Answer::Missing,
                 Some(Ok(value)) => Answer::Json(value),
@@ -157,6 +166,7 @@ impl Live {
             .collect();
         // Where it fails here, it fails again, and is told, with the question itself.
         self.learn_units(&units).ok();
+        self.learn_mysql(ask);
         if !packages.is_empty() {
             self.learn_offers(&packages).ok();
         }
@@ -171,6 +181,7 @@ impl Live {
                 Address::User(_) | Address::Group(_) => self.observe_person(at, expect, to),
                 Address::Sysctl(key) => self.observe_sysctl(key, expect, to),
                 Address::Checkout(path) => self.observe_checkout(path, expect, to),
+                Address::Mysql(at) => self.observe_mysql(at, expect, to),
             },
             Act::Run { touches, .. } => self.observe_touched(touches),
             Act::Poke { unit, .. } => self.observe_poke(unit),
@@ -192,6 +203,7 @@ impl Live {
                 Address::User(_) | Address::Group(_) => self.assign_person(at, expect, to, before),
                 Address::Sysctl(key) => self.assign_sysctl(key, expect, to),
                 Address::Checkout(path) => self.assign_checkout(path, expect, to),
+                Address::Mysql(at) => self.assign_mysql(at, expect, to, before),
             },
             Act::Run { command, touches, .. } => self.run_touching(command, touches, before),
             Act::Poke { unit, how } => self.poke(unit, *how),
@@ -277,6 +289,7 @@ impl System for Live {
         self.learn(ask);
         let answers = ask.iter().map(|question| self.one(question)).collect();
         self.units.clear();
+        self.databases.forget();
         answers
     }
 
@@ -342,5 +355,6 @@ impl System for Live {
     fn forget(&mut self) {
         self.grains.clear();
         self.units.clear();
+        self.databases.forget();
     }
 }

@@ -161,5 +161,8 @@ pub(crate) fn told(value: &Value) -> String {
         Value::Group(group) => format!("a group with gid {:?}", group.gid),
         Value::Text(text) => format!("{text:?}"),
         Value::Checkout(checkout) => format!("commit {}", checkout.commit),
+        Value::MysqlUser(_) | Value::MysqlGrants(_) | Value::MysqlDatabase(_) | Value::MysqlSource(_) => {
+            proto::mysql::told(value)
+        }
     }
 }

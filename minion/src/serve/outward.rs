@@ -1,6 +1,6 @@
 //! What leaves the host of its journal: never a secret that an act or a pre-image holds (P3).
 //!
-//! Standard input and environment of commands, shadow lines, and everything a state with `no_log` did stay here.
+//! Standard input and environment of commands, shadow lines, what makes database accounts and sources, and everything a state with `no_log` did stay here.
 
 use std::collections::BTreeSet;
 
@@ -142,6 +142,11 @@ fn value(value: &Value) -> Value {
         Value::User(account) => Value::User(proto::Account {
             shadow: None,
             ..account.clone()
+        }),
+        Value::MysqlUser(_) => Value::MysqlUser(None),
+        Value::MysqlSource(source) => Value::MysqlSource(proto::Source {
+            statement: None,
+            ..source.clone()
         }),
         other => other.clone(),
     }

@@ -1,7 +1,8 @@
-//! The order of going back: units down, everything else in reverse of what was done, units up, then restarts.
+//! The order of going back: what is in database servers, units down, everything else in reverse of what was done, units up, then restarts.
 
 use proto::{Address, Poke, Value};
 
+use super::database::is_mysql;
 use super::{Moment, Ran, Step, below};
 
 /// One address that goes back.
@@ -32,9 +33,10 @@ impl Put {
     }
 }
 
-/// Steps in reverse of what was done: units down, everything else, units up, then restarts.
+/// Steps in reverse of what was done: databases while their server runs, units down, everything else, units up, then restarts.
 pub(super) fn order(mut puts: Vec<Put>, commands: &[Ran], pokes: Vec<Step>) -> Vec<Step> {
     puts.sort_by_key(|put| std::cmp::Reverse((put.moment, put.place)));
+    let (databases, puts): (Vec<Put>, Vec<Put>) = puts.into_iter().partition(|put| is_mysql(&put.at));
     let (down, rest): (Vec<Put>, Vec<Put>) = puts.into_iter().partition(Put::comes_down);
     let (up, rest): (Vec<Put>, Vec<Put>) = rest
         .into_iter()
@@ -48,7 +50,7 @@ pub(super) fn order(mut puts: Vec<Put>, commands: &[Ran], pokes: Vec<Step>) -> V
             }
         )
     });
-    let mut steps: Vec<Step> = down.into_iter().map(step).collect();
+    let mut steps: Vec<Step> = databases.into_iter().chain(down).map(step).collect();
     let mut commands: Vec<&Ran> = commands.iter().collect();
     commands.sort_by_key(|ran| std::cmp::Reverse(ran.at));
     let mut commands = commands.into_iter().peekable();

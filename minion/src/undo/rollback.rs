@@ -6,6 +6,7 @@ use std::time::Instant;
 use proto::frame::{Rollback, RollbackReport};
 use proto::{Act, Address, Answer, Change, Command, Outcome, Poke, Question, Report, RunHeader, Value};
 
+use super::database::{Silent, is_mysql};
 use super::{Step, Undo, fold, lines, target};
 use crate::journal::lock::Lock;
 use crate::journal::{Journal, JournalError, Record};
@@ -196,29 +197,32 @@ fn decide<S: System>(journal: &Journal, system: &mut S, want: &Rollback) -> Resu
         });
     };
     let fold = fold(&history, to).map_err(unknown)?;
-    let live = look(system, fold.addresses())?;
+    let (live, silent) = look(system, fold.addresses())?;
     let mut undo = fold.settle(&live, &BTreeMap::new(), false);
     let merged = lines::tables(system, &undo.conflicts);
     if want.force || !merged.is_empty() {
         undo = fold.settle(&live, &merged, want.force);
     }
+    undo.add_silent(&fold, &silent, want.skip_conflicts || want.force);
     Ok(Decided { to, at, undo, live })
 }
 
-fn look<S: System>(
+/// What is there, and which database servers do not answer.
+pub(super) fn look<S: System>(
     system: &mut S,
     addresses: Vec<Address>,
-) -> Result<BTreeMap<Address, Value>, JournalError> {
+) -> Result<(BTreeMap<Address, Value>, Vec<Silent>), JournalError> {
     let ask: Vec<Question> = addresses.iter().cloned().map(Question::Read).collect();
     let answers = system.answer(&ask);
-    let values = addresses
-        .into_iter()
-        .zip(answers)
-        .map(|(at, answer)| match answer {
-            Answer::Value(value) => Ok((at, value)),
-            other => Err(JournalError::Unknown(format!("cannot look at {at}: {other:?}"))),
-        });
-    values.collect()
+    let (mut live, mut silent) = (BTreeMap::new(), Vec::new());
+    for (at, answer) in addresses.into_iter().zip(answers) {
+        match answer {
+            Answer::Value(value) => drop(live.insert(at, value)),
+            Answer::Failed(why) if is_mysql(&at) => silent.push((at, why)),
+            other => return Err(JournalError::Unknown(format!("cannot look at {at}: {other:?}"))),
+        }
+    }
+    Ok((live, silent))
 }
 
 impl Decided {
@@ -232,6 +236,11 @@ impl Decided {
                     at: at.clone(),
                     before: expect.clone(),
                     after: to.clone(),
+                }),
+                Step::Late { ours } => Some(Change {
+                    at: ours.at.clone(),
+                    before: ours.after.clone(),
+                    after: ours.before.clone(),
                 }),
                 _ => None,
             })
@@ -259,9 +268,9 @@ impl Decided {
 }
 
 /// A rollback that goes on.
-struct Back<'a, S> {
-    hands: Hands<'a, S>,
-    report: &'a mut RollbackReport,
+pub(super) struct Back<'a, S> {
+    pub(super) hands: Hands<'a, S>,
+    pub(super) report: &'a mut RollbackReport,
     /// An act was done that may change more than it says.
     reached: bool,
 }
@@ -274,6 +283,7 @@ impl<S: System> Back<'_, S> {
             match step {
                 Step::Put { at, expect, to } => puts.extend(self.due(at, &expect, to)),
                 Step::Run { undo, command } => self.run(undo, command)?,
+                Step::Late { ours } => puts.extend(self.late(&ours)),
                 Step::Poke { unit, how } if self.gone(&unit, how) => {
                     // It went with its package; there is nothing to restart.
                 }
@@ -317,9 +327,15 @@ impl<S: System> Back<'_, S> {
     }
 
     /// The change that is still to be made at an address, if any.
-    fn due(&mut self, at: Address, expect: &Value, to: Value) -> Option<Change> {
+    pub(super) fn due(&mut self, at: Address, expect: &Value, to: Value) -> Option<Change> {
         let before = match look(self.hands.system, vec![at.clone()]) {
-            Ok(mut found) => found.remove(&at).unwrap_or(Value::Absent),
+            Ok((mut found, silent)) => match silent.first() {
+                None => found.remove(&at).unwrap_or(Value::Absent),
+                Some((_, why)) => {
+                    self.report.failed.push(format!("{at} was not taken back: {why}"));
+                    return None;
+                }
+            },
             Err(problem) => {
                 self.report.failed.push(problem.to_string());
                 return None;
@@ -366,6 +382,8 @@ impl<S: System> Back<'_, S> {
         let stays = live.iter().filter(|(at, _)| !matches!(at, Address::Unit(_)));
         all.extend(stays.map(|(at, was)| (at.clone(), was.clone())));
         all.extend(wanted.iter().map(|(at, to)| (at.clone(), to.clone())));
+        // What is in a database server went back before all this, and the server may be gone by now.
+        all.retain(|at, _| !is_mysql(at));
         for (at, to) in all {
             let Some(was) = self.hands.first().get(&at).cloned() else {
                 continue;
