@@ -1,5 +1,6 @@
 //! The package repository hosts install from, without a network: Debian's own packages downloaded once, and a few of
-//! ours in two versions (`packages`). Flat, bound read-only into each host.
+//! ours in two versions (`packages`). Flat, bound read-only into each host. A second repository lies in `next/`, as a
+//! distribution's updates do: nobody has it unless told, and it holds a later version of a real service.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,11 @@ use crate::packages::PACKAGES;
 pub(crate) const SOURCE: &str = "deb [trusted=yes] file:/srv/lab-repo ./\n";
 /// Debian's packages that tests install.
 pub(crate) const DEBIAN: &[&str] = &["nginx-light", "haproxy", "tree"];
+
+/// Debian's packages of which `next/` holds a later version, where the repository has them at all.
+const UPDATED: &[&str] = &["nginx"];
+/// What makes their version later.
+const LATER: &str = "+lab1";
 
 /// Space a repository takes while it is filled, in MiB.
 const REPO_MB: u64 = 1500;
@@ -35,11 +41,19 @@ impl Repo {
         let ours = format!("{PACKAGES:?}");
         let image_name = image.path().display().to_string();
         let debian: Vec<_> = packages.iter().map(AsRef::as_ref).collect();
-        let path = cached("repo", &[&image_name, &ours, &debian.join(" ")], |path| {
+        let updated: Vec<_> = UPDATED.iter().filter(|name| debian.contains(name)).collect();
+        let names = debian.join(" ");
+        let next = format!("{updated:?} {LATER}");
+        let mut recipe = vec![image_name.as_str(), &ours, &names];
+        if !updated.is_empty() {
+            recipe.push(&next);
+        }
+        let path = cached("repo", &recipe, |path| {
             machine::disk(path, REPO_MB)?;
             os::make_dir(&path.join("partial"))?;
             download(image, path, &debian)?;
             build_ours(path)?;
+            updated.iter().try_for_each(|package| build_next(path, package))?;
             index(path)
         })?;
         Ok(Repo { path })
@@ -108,6 +122,30 @@ fn build_ours(repo: &Path) -> Result<(), LabError> {
         os::remove_tree(&root)?;
     }
     Ok(())
+}
+
+/// Packs one of Debian's packages again, with a later version and nothing else changed.
+fn build_next(repo: &Path, package: &str) -> Result<(), LabError> {
+    let (next, root) = (repo.join("next"), repo.join("build"));
+    os::make_dir(&next)?;
+    let begins = format!("{package}_");
+    for name in os::names(repo)?.iter().filter(|name| name.starts_with(&begins)) {
+        let (from, to) = (repo.join(name).display().to_string(), root.display().to_string());
+        os::run("dpkg-deb", &["--raw-extract", &from, &to])?;
+        let control = root.join("DEBIAN/control");
+        let later = |line: &str| match line.strip_prefix("Version: ") {
+            Some(version) => format!("Version: {version}{LATER}\n"),
+            None => format!("{line}\n"),
+        };
+        let text: String = os::read_text(&control)?.lines().map(later).collect();
+        os::write(&control, text)?;
+        let mut build = os::command("dpkg-deb");
+        // `dpkg-deb` names the file after what is in it.
+        build.args(["-Zgzip", "--build"]).arg(&root).arg(&next);
+        os::checked(&mut build)?;
+        os::remove_tree(&root)?;
+    }
+    index(&next)
 }
 
 /// Writes Packages and Release, as `dpkg-scanpackages` does.
