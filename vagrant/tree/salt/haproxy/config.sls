@@ -51,3 +51,15 @@ haproxy:
       - file: /usr/local/sbin/check-haproxy
     - check_cmd:
       - /usr/local/sbin/check-haproxy loaded
+
+# A configuration can be understood and still be wrong. Where HAProxy turns its web servers away after a change, although
+# they answer, this fails, and with `--failhard` a roll stops at this balancer.
+haproxy-serves:
+  cmd.run:
+    - name: /usr/local/sbin/check-haproxy serves
+    # It only looks; there is nothing to take back.
+    - undo: 'true'
+    - onchanges:
+      - file: /etc/haproxy/haproxy.cfg
+    - require:
+      - service: haproxy
