@@ -132,7 +132,7 @@ fn dispatch(cli: Cli, screen: Screen) -> Result<u8, Failure> {
         Command::Run(command) => run::run(&command, &context(&command.targets)?),
         Command::Call(command) => call::run(&command, &context(&command.targets)?),
         Command::Hosts(command) => hosts::run(&command, &Context::load(common.clone(), None, screen)?),
-        Command::Lab(command) => lab::run(command, screen),
+        Command::Lab(command) => lab::run(command, &common, screen),
         Command::Doc(command) => doc::run(&command, screen),
         Command::Init(command) => init::run(&command, screen),
         Command::Completions(command) => Ok(generate::completions(&command, Cli::command(), screen)),

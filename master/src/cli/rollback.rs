@@ -30,7 +30,7 @@ pub(super) struct Rollback {
     to: Option<u64>,
     /// Back to before this run, on every host it changed
     #[arg(long, value_name = "RUN")]
-    pub(super) run: Option<String>,
+    run: Option<String>,
     /// Show what would be put back, and change nothing
     #[arg(long)]
     plan: bool,
@@ -40,6 +40,16 @@ pub(super) struct Rollback {
     /// Overwrite what somebody changed since; it is kept, and can be brought back
     #[arg(long)]
     force: bool,
+}
+
+impl Rollback {
+    /// Back to before a run, on every host it changed.
+    pub(super) fn before(run: &str) -> Self {
+        Self {
+            run: Some(run.to_owned()),
+            ..Self::default()
+        }
+    }
 }
 
 pub(super) fn run(command: &Rollback, context: &Context) -> Result<u8, Failure> {

@@ -16,17 +16,23 @@ use crate::lab::wire::{self, Request};
 #[derive(Debug, Args)]
 pub(super) struct Down {}
 
-pub(super) fn run(ground: &Ground) -> Result<u8, Failure> {
+/// Takes everything down; whether a lab was up.
+pub(super) fn take_down(ground: &Ground) -> Result<bool, Failure> {
     if !lab::machine::is_root() {
         return Err(failure(&LabError::NotRoot));
     }
-    let since = std::time::Instant::now();
     let was_up = ground.folder.is_up();
     if was_up {
         // One that cannot be asked is taken down all the same.
         wire::ask(&ground.folder, &Request::Down).ok();
     }
     ground.folder.clear().map_err(|error| failure(&error))?;
+    Ok(was_up)
+}
+
+pub(super) fn run(ground: &Ground) -> Result<u8, Failure> {
+    let since = std::time::Instant::now();
+    let was_up = take_down(ground)?;
     let (screen, dir) = (ground.screen, ground.folder.dir().display());
     if screen.json {
         screen.document(&json!({ "dir": dir.to_string(), "was_up": was_up }));

@@ -1,5 +1,7 @@
 //! `salt-rs lab`: real hosts on this one machine.
 
+mod check;
+mod demo;
 mod down;
 mod fault;
 mod ssh;
@@ -10,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::options::Common;
 use crate::failure::Failure;
 use crate::lab::folder::Folder;
 use crate::report::screen::Screen;
@@ -53,6 +56,10 @@ enum Command {
     Ssh(ssh::Ssh),
     /// Break a host or its cable, or mend it
     Fault(fault::Fault),
+    /// Check the stack that runs on the lab, each check with what it measured
+    Check(check::Check),
+    /// Show everything: made, converged, checked, broken, rolled back, taken down
+    Demo(demo::Demo),
     /// Keep a lab's hosts; started by `lab up`
     #[command(hide = true)]
     Keep(up::Chosen),
@@ -65,7 +72,7 @@ struct Ground {
     screen: Screen,
 }
 
-pub(super) fn run(command: Lab, screen: Screen) -> Result<u8, Failure> {
+pub(super) fn run(command: Lab, common: &Common, screen: Screen) -> Result<u8, Failure> {
     let around = Surroundings::of_process()
         .map_err(|error| Failure::usage(format!("cannot see the working directory: {error}")))?;
     let ground = Ground {
@@ -80,6 +87,12 @@ pub(super) fn run(command: Lab, screen: Screen) -> Result<u8, Failure> {
         Command::Status(_) => status::run(&ground),
         Command::Ssh(ssh) => ssh::run(&ssh, &ground),
         Command::Fault(fault) => fault::run(&fault, &ground),
+        Command::Check(check) => check::run(
+            &check,
+            &check::Scene::open(&ground.folder, common, screen)?,
+            screen,
+        ),
+        Command::Demo(demo) => demo::run(&demo, &ground, common),
         Command::Keep(chosen) => up::keep(&chosen, &ground),
     }
 }

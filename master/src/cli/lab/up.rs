@@ -1,7 +1,7 @@
 //! `salt-rs lab up` and `lab prepare`: from a lab file to hosts that answer.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::failure::{Failure, Kind};
 use crate::lab::file::LabFile;
 use crate::lab::keeper::{self, News, STAY};
 use crate::lab::{failure, wire};
-use crate::report::screen::Tone;
+use crate::report::screen::{Tone, Volume};
 
 /// Memory that what is written on one host takes, in MiB; the whole stack was measured with 2.2 GiB on 11.
 const DISK_OF_A_HOST: u64 = 220;
@@ -54,16 +54,30 @@ pub(super) fn up(command: &Up, ground: &Ground) -> Result<u8, Failure> {
         return Err(failure(&LabError::AlreadyUp(ground.folder.dir().to_owned())));
     }
     let mut steps = Steps::new(ground);
-    ready(&file, ground, &mut steps)?;
+    make(&file, &command.chosen, ground, &mut steps)?;
+    tell(&file, ground, &steps)
+}
+
+/// The same for whoever tells of it in other words.
+pub(super) fn make_all(file: Option<&Path>, ground: &Ground) -> Result<(), Failure> {
+    let chosen = Chosen {
+        file: file.map(Path::to_owned),
+        hosts: Vec::new(),
+    };
+    make(&find(&chosen, ground)?, &chosen, ground, &mut Steps::new(ground))
+}
+
+fn make(file: &LabFile, chosen: &Chosen, ground: &Ground, steps: &mut Steps<'_>) -> Result<(), Failure> {
+    ready(file, ground, steps)?;
     ground.folder.make().map_err(|error| failure(&error))?;
-    let begun = cached(&file, &mut steps).and_then(|()| boot(&command.chosen, ground, &mut steps));
+    let begun = cached(file, steps).and_then(|()| boot(chosen, ground, steps));
     if let Err(problem) = begun {
         // What is half made goes; why it failed is what matters more than why it cannot be removed.
         ground.folder.clear().ok();
         return Err(problem);
     }
     steps.end();
-    tell(&file, ground, &steps)
+    Ok(())
 }
 
 pub(super) fn prepare(command: &Prepare, ground: &Ground) -> Result<u8, Failure> {
@@ -247,7 +261,9 @@ impl<'g> Steps<'g> {
     fn end(&mut self) {
         if let Some((step, since)) = self.step.take() {
             let seconds = since.elapsed().as_secs_f64();
-            self.ground.screen.err(format!("{step:24} {seconds:6.1} s"));
+            if self.ground.screen.volume != Volume::Quiet {
+                self.ground.screen.err(format!("{step:24} {seconds:6.1} s"));
+            }
             self.done
                 .push(json!({ "step": step, "duration_ms": (seconds * 1000.0) as u64 }));
         }
