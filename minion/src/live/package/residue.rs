@@ -80,6 +80,12 @@ impl Live {
     pub(super) fn places(&self) -> Option<BTreeSet<String>> {
         let mut found = BTreeSet::new();
         let mut ahead: Vec<String> = TOPS.iter().map(|&top| top.to_owned()).collect();
+        found.extend(
+            ahead
+                .iter()
+                .filter(|top| self.real(top).symlink_metadata().is_ok())
+                .cloned(),
+        );
         while let Some(folder) = ahead.pop() {
             for entry in fs::read_dir(self.real(&folder)).into_iter().flatten().flatten() {
                 let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
@@ -251,6 +257,7 @@ impl Live {
 
     /// Removes residue whose pre-images were kept; directories only when nothing else is in them.
     pub(super) fn clear_residue(&mut self, kept: &[(String, Value)]) -> Result<(), Problem> {
+        self.cleared.extend(kept.iter().map(|(path, _)| path.clone()));
         for (path, value) in kept.iter().rev() {
             let Some(place) = walk::find(&self.root, path, walk::Walk::Write)? else {
                 continue;
@@ -261,7 +268,6 @@ impl Live {
             };
             let live = read::value(dir, name, &seen, &mut self.digests).ok();
             if live.is_some_and(|live| live.same(value)) {
-                self.cleared.insert(path.clone());
                 // A directory that something else is in stays, as it should.
                 tree::unlink(dir, name, seen.kind).ok();
             }
@@ -348,12 +354,22 @@ mod tests {
         host.write("/var/lib/web/data", "used");
         let packages = ["web".to_owned()].into();
         let found = host.live.residue(&packages);
-        assert_eq!(found, ["/etc/web.d", "/var/www/html", "/var/www/html/index.html"]);
+        assert_eq!(
+            found,
+            [
+                "/etc/web.d",
+                "/var/www",
+                "/var/www/html",
+                "/var/www/html/index.html"
+            ]
+        );
         let before = host.live.observe_entries(&found).expect("kept");
+        // The package's own scripts may be first.
+        fs::remove_file(host.path("/var/www/html/index.html")).expect("removed");
         host.live.clear_residue(&among(&found, &before)).expect("cleared");
         assert!(host.live.cleared.contains("/var/www/html/index.html"));
         assert!(!host.path("/var/www/html").exists() && host.path("/var/lib/web/more").exists());
         let changes = host.live.entries_since(&before).expect("read");
-        assert_eq!(changes.len(), 3);
+        assert_eq!(changes.len(), 4);
     }
 }
