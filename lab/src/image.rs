@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::LabError;
 use crate::machine;
 use crate::os;
+use crate::rpm;
 
 const SCRIPT: &str = include_str!("image.sh");
 const PACKAGES: &[&str] = &[
@@ -60,8 +61,8 @@ pub static VARIANTS: &[Variant] = &[
     Variant {
         name: "rpm",
         suite: "bookworm",
-        packages: &["dnf", "rpm", "createrepo-c"],
-        finish: "",
+        packages: &["dnf", "dnf-plugins-core", "rpm", "createrepo-c"],
+        finish: rpm::FINISH,
     },
     // What is not in Debian 12: MySQL itself.
     Variant {

@@ -21,6 +21,7 @@ mod packages;
 mod place;
 mod process;
 mod repo;
+mod rpm;
 pub mod serve;
 mod spec;
 mod ssh;

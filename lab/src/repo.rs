@@ -59,6 +59,10 @@ impl Repo {
         Ok(Repo { path })
     }
 
+    pub(crate) const fn at(path: PathBuf) -> Self {
+        Repo { path }
+    }
+
     /// Where it lies. Nobody writes there.
     pub fn path(&self) -> &Path {
         &self.path
@@ -66,7 +70,7 @@ impl Repo {
 }
 
 /// Lets apt resolve against the image's own list of packages; no chroot is needed for that.
-fn download(image: &Image, repo: &Path, packages: &[&str]) -> Result<(), LabError> {
+pub(crate) fn download(image: &Image, repo: &Path, packages: &[&str]) -> Result<(), LabError> {
     let state = repo.join("state");
     os::make_dir(&state.join("lists/partial"))?;
     os::make_dir(&state.join("cache"))?;
