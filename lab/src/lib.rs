@@ -113,9 +113,17 @@ impl Lab {
     /// As `up`.
     pub fn up_on(image: &Image, specs: &[HostSpec]) -> Result<Lab, LabError> {
         machine::ready(specs)?;
-        let repo = Repo::of(image, DEBIAN)?;
+        Lab::up_with(image, &Repo::of(image, DEBIAN)?, specs)
+    }
+
+    /// The same with another repository.
+    ///
+    /// # Errors
+    /// As `up`.
+    pub fn up_with(image: &Image, repo: &Repo, specs: &[HostSpec]) -> Result<Lab, LabError> {
+        machine::ready(specs)?;
         let place = Place::any(&cache())?;
-        Lab::begin(place, image, &repo, specs)?.boot()
+        Lab::begin(place, image, repo, specs)?.boot()
     }
 
     /// Boots these hosts at a place of the caller's choice. `tell` hears of each step as it begins.

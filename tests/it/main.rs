@@ -26,6 +26,8 @@ mod readme;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod rpm;
+#[cfg(test)]
 mod seed;
 #[cfg(test)]
 mod tidy;

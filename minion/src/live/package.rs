@@ -83,7 +83,7 @@ impl Live {
         let order = self.order(&status, wanted)?;
         let mut names: BTreeSet<String> = wanted.iter().map(|one| status.key_of(one.name)).collect();
         let mut leaving: BTreeSet<String> = order.purge.iter().cloned().collect();
-        let mut files = self.staged_configuration(&order)?;
+        let mut files = self.configuration_put_back(&order)?;
         if order.any() {
             let simulated = self.simulate(&order);
             self.clear_stage();

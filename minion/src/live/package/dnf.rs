@@ -1,8 +1,8 @@
 //! Asking and running dnf (or yum, where that is all there is): candidates, simulations, transactions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use proto::{Output, Package, PreImage, Problem, Value};
+use proto::{Output, Package, PreImage, Problem};
 use states::pkg::version::compare_rpm;
 
 use super::offers::{Offer, Simulation};
@@ -83,7 +83,8 @@ impl Live {
             (words, []) => ("install", words),
             ([], names) => ("remove", names),
             (words, names) => {
-                let text = format!("remove {}\ninstall {}\nrun\n", names.join(" "), words.join(" "));
+                // In this order: it takes no more package files once there is something to remove.
+                let text = format!("install {}\nremove {}\nrun\n", words.join(" "), names.join(" "));
                 let folder = self.stage();
                 let file = format!("{folder}/{SHELL}");
                 let written = std::fs::create_dir_all(self.real(&folder))
@@ -112,13 +113,12 @@ impl Live {
             self.step(&argv.iter().map(String::as_str).collect::<Vec<_>>(), said)?;
         }
         let order = self.order(was, wanted)?;
+        let steady = self.configuration_put_back(&order)?;
         if order.any() {
             let argv = self.transaction(&order, "-y")?;
             self.step(&argv.iter().map(String::as_str).collect::<Vec<_>>(), said)?;
         }
-        if order.exact {
-            self.steady(before)?;
-        }
+        self.steady(&steady, before)?;
         let marks = super::transact::marks(&*self.packages()?, wanted);
         let of = |mark: &str| marks.get(mark).cloned().unwrap_or_default();
         for (mark, word) in [("auto", "remove"), ("manual", "install")] {
@@ -134,18 +134,21 @@ impl Live {
         self.hold_versions(&hold, &unhold)
     }
 
-    /// Puts configuration back that was put back already: rpm takes what it finds for somebody's own, and lays it, or the
+    /// Puts configuration back that was put back before its package: rpm takes it for somebody's own, and lays it, or the
     /// package's, aside.
-    fn steady(&mut self, before: &[PreImage]) -> Result<(), Problem> {
+    fn steady(&mut self, paths: &BTreeSet<String>, before: &[PreImage]) -> Result<(), Problem> {
         for image in before {
             let proto::Address::Path(at) = &image.at else {
                 continue;
             };
+            // A file that was not there is the package's, unless rpm made it only now.
+            if !paths.contains(at) || image.was.is_absent() && !rpm::aside(at) {
+                continue;
+            }
             let live = self.read_path(at)?;
-            let ours = matches!(image.was, Value::File { .. } | Value::Link { .. })
-                || image.was.is_absent() && rpm::aside(at);
-            if ours && !live.same(&image.was) {
-                self.assign_path(at, &live, &image.was, None, before)
+            if !live.same(&image.was) {
+                let kept = self.observe_path(at, &live, &image.was)?;
+                self.assign_path(at, &live, &image.was, None, &kept)
                     .map_err(|botched| botched.why)?;
             }
         }

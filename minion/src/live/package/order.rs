@@ -18,8 +18,8 @@ pub(super) struct Order {
     pub(super) purge: Vec<String>,
     /// Purged ones that are to be removed-but-configured again: name and version.
     pub(super) leave: Vec<(String, Package)>,
-    /// Everything that comes has its version and architecture: what was there is put back.
-    pub(super) exact: bool,
+    /// Words of what is not there and has its version and architecture all the same: it is put back.
+    pub(super) anew: Vec<String>,
 }
 
 impl Order {
@@ -77,19 +77,23 @@ impl Live {
                         continue;
                     }
                     installs = true;
-                    exact &= !to.version.is_empty() && !to.arch.is_empty();
-                    order.words.push(self.install_word(&name, status, to)?);
+                    let known = !to.version.is_empty() && !to.arch.is_empty();
+                    exact &= known;
+                    let word = self.install_word(&name, status, to)?;
+                    if known && !installed {
+                        order.anew.push(word.clone());
+                    }
+                    order.words.push(word);
                 }
                 other => return Err(refused(format!("package {name} cannot become {}", told(other)))),
             }
         }
-        order.exact = installs && exact;
         match world {
             World::Dpkg => {
                 if held {
                     order.options.push("--allow-change-held-packages");
                 }
-                if order.exact {
+                if installs && exact {
                     // Putting back what was there: nothing may come along.
                     order.options.push("--no-install-recommends");
                 }
@@ -104,7 +108,7 @@ impl Live {
                 if held {
                     order.options.push("--disableplugin=versionlock");
                 }
-                if order.exact {
+                if installs && exact {
                     order.options.push("--setopt=install_weak_deps=False");
                 }
             }

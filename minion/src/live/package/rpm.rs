@@ -154,20 +154,15 @@ impl Live {
         Ok(paths)
     }
 
-    /// The same for kept package files that are about to come back.
-    pub(super) fn staged_configuration(&self, order: &Order) -> Result<BTreeSet<String>, Problem> {
-        let files: Vec<&str> = order
-            .words
-            .iter()
-            .map(String::as_str)
-            .filter(|word| word.starts_with('/'))
-            .collect();
+    /// Configuration files of packages that are put back, and what rpm may put beside.
+    pub(super) fn configuration_put_back(&self, order: &Order) -> Result<BTreeSet<String>, Problem> {
+        let words = order.anew.iter().map(String::as_str);
+        let files: Vec<&str> = words.filter(|word| word.starts_with('/')).collect();
         if order.world != World::Rpm || files.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let text = self
-            .tool(&[&["rpm", "-qcp", "--nosignature", "--"], files.as_slice()].concat())?
-            .stdout;
+        let ask = ["rpm", "-qcp", "--nosignature", "--"];
+        let text = self.tool(&[&ask, files.as_slice()].concat())?.stdout;
         Ok(with_aside(&text))
     }
 
