@@ -18,6 +18,7 @@ pub mod spec;
 pub mod text;
 mod yaml;
 
+pub mod alternatives;
 pub mod archive;
 pub mod cmd;
 pub mod cron;
@@ -29,6 +30,7 @@ pub mod module;
 pub mod mysql;
 pub mod network;
 pub mod npm;
+pub mod pip;
 pub mod pkg;
 pub mod service;
 pub mod ssh_auth;

@@ -1,8 +1,8 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
 use crate::{
-    State, archive, cmd, cron, file, git, group, hosts, module, mysql, network, npm, pkg, service, ssh_auth,
-    sysctl, test, timezone, user,
+    State, alternatives, archive, cmd, cron, file, git, group, hosts, module, mysql, network, npm, pip, pkg,
+    service, ssh_auth, sysctl, test, timezone, user,
 };
 
 /// All state functions.
@@ -56,10 +56,16 @@ pub static STATES: &[&dyn State] = &[
     &cron::File,
     &timezone::System,
     &network::System,
+    &alternatives::Install,
+    &alternatives::Remove,
+    &alternatives::Auto,
+    &alternatives::Set,
     &archive::Extracted,
     &git::Latest,
     &npm::Installed,
     &npm::Bootstrap,
+    &pip::Installed,
+    &pip::Removed,
     &mysql::UserPresent,
     &mysql::UserAbsent,
     &mysql::DatabasePresent,

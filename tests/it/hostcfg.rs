@@ -1,5 +1,5 @@
 //! What configures a host besides files, packages and services, on one real host: crontabs, login keys, time zone, name,
-//! sudoers. Plan says what apply does, a second apply changes nothing, and going back gives the same tree.
+//! sudoers, generic names of programs, packages of Python. Plan says what apply does, a second apply changes nothing, and going back gives the same tree.
 
 use harness::{HostSpec, Lab, Project, os};
 
@@ -8,7 +8,7 @@ use crate::converge::{NOISE, changes};
 const TREE: &[(&str, &str)] = &[
     (
         "salt/top.sls",
-        "base:\n  '*':\n    - people\n    - jobs\n    - place\n",
+        "base:\n  '*':\n    - people\n    - jobs\n    - place\n    - programs\n",
     ),
     (
         "salt/people.sls",
@@ -72,6 +72,58 @@ the host's name:
 ",
     ),
     (
+        "salt/programs.sls",
+        "
+{% for name in ['one', 'two'] %}
+/usr/local/bin/lab-{{ name }}:
+  file.managed:
+    - contents: '#!/bin/sh\\necho {{ name }}'
+    - mode: '0755'
+
+choice {{ name }}:
+  alternatives.install:
+    - name: lab-choice
+    - link: /usr/local/bin/lab-choice
+    - path: /usr/local/bin/lab-{{ name }}
+    - priority: {{ loop.index }}
+    - require:
+      - file: /usr/local/bin/lab-{{ name }}
+{% endfor %}
+
+lab-choice:
+  alternatives.set:
+    - path: /usr/local/bin/lab-one
+    - require:
+      - alternatives: choice one
+      - alternatives: choice two
+
+lab-pager:
+  alternatives.auto: []
+
+lab-old:
+  alternatives.remove:
+    - path: /bin/less
+
+labpkg>=1,<2:
+  pip.installed:
+    - bin_env: /opt/v
+    - no_index: True
+    - find_links: /srv/wheels
+
+others:
+  pip.installed:
+    - bin_env: /opt/v
+    - requirements: salt://requirements.txt
+    - no_index: True
+    - find_links: /srv/wheels
+
+lab-gone:
+  pip.removed:
+    - bin_env: /opt/v
+",
+    ),
+    ("salt/requirements.txt", "# ours\nlab_other==2.0\n"),
+    (
         "salt/broken.sls",
         "
 /etc/sudoers.d/app:
@@ -86,6 +138,30 @@ the host's name:
 
 /// What somebody had in root's crontab before us.
 const TABLE: &str = "# mine\n0 1 * * * /usr/local/bin/mine\n";
+
+/// Generic names, and a virtual environment with packages, that were there before us.
+const BEFORE: &str = r#"
+set -e
+apt-get -q update && apt-get -qy install python3-venv
+for one in less more most; do printf '#!/bin/sh\n' > /bin/$one; chmod 755 /bin/$one; : > /usr/share/$one.1; done
+pager() { update-alternatives --install /usr/bin/$1 $1 /bin/$2 $3 --slave /usr/share/$1.1 $1.1 /usr/share/$2.1; }
+pager lab-pager less 10; pager lab-pager more 20; pager lab-pager most 5
+update-alternatives --set lab-pager /bin/most
+pager lab-old less 10; pager lab-old more 5
+python3 -m venv /opt/v
+mkdir -p /srv/wheels
+python3 - <<'END'
+import zipfile
+for name, version in [('labpkg', '1.0'), ('labpkg', '2.0'), ('lab_other', '2.0'), ('lab_gone', '1.0')]:
+    info = f'{name}-{version}.dist-info'
+    with zipfile.ZipFile(f'/srv/wheels/{name}-{version}-py3-none-any.whl', 'w') as wheel:
+        wheel.writestr(f'{name}.py', f'version = "{version}"\n')
+        wheel.writestr(f'{info}/METADATA', f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+        wheel.writestr(f'{info}/WHEEL', 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
+        wheel.writestr(f'{info}/RECORD', '')
+END
+/opt/v/bin/pip install -q --no-index --find-links /srv/wheels lab_gone
+"#;
 
 /// Files that other programs' entries are in, too: their time of writing stays ours.
 fn of_others(line: &str) -> bool {
@@ -105,6 +181,7 @@ fn hosts_are_configured_and_put_back() {
     project.write("pillar/keys.sls", &format!("key: {} the lab\n", key.trim()));
     project.commit("keys");
     host.exec_with("crontab -", TABLE.as_bytes()).unwrap();
+    host.check(BEFORE).unwrap();
     let live = || {
         host.exec("hostname; date +%Z; ls /var/spool/cron/crontabs")
             .unwrap()
@@ -147,6 +224,16 @@ fn hosts_are_configured_and_put_back() {
         "renamed\nrenamed"
     );
     assert!(host.check("date +%Z").unwrap().starts_with("CE"));
+
+    let choices = host.check("lab-choice; readlink /etc/alternatives/lab-pager /usr/share/lab-pager.1 /etc/alternatives/lab-pager.1 /etc/alternatives/lab-old");
+    assert_eq!(
+        choices.unwrap(),
+        "one\n/bin/more\n/etc/alternatives/lab-pager.1\n/usr/share/more.1\n/bin/more"
+    );
+    let packages = host
+        .check("/opt/v/bin/pip list --format=freeze | grep lab")
+        .unwrap();
+    assert_eq!(packages, "lab_other==2.0\nlabpkg==1.0");
 
     // A line nobody's sudo could read never goes live.
     let refused = project.salt_rs(&["apply", "*", "broken", "--json"]).expect(1);

@@ -232,6 +232,19 @@ fn report(call: &Call<'_>, plan: &Plan, done: &Done<'_>, run: String) -> Report 
     }
 }
 
+/// What a program of a state said of its failure; `None` when it did not fail.
+pub(crate) fn failure(done: &Done<'_>) -> Option<String> {
+    let output = done.performed.iter().rev().find_map(|one| one.output.as_ref());
+    let bad = output.filter(|output| output.code != 0 || output.timed_out);
+    match (bad, done.failed) {
+        (None, None) => None,
+        (Some(output), _) if !output.stderr.is_empty() => Some(output.stderr.clone()),
+        (Some(output), _) if !output.stdout.is_empty() => Some(output.stdout.clone()),
+        (_, Some(problem)) => Some(problem.text.clone()),
+        (Some(output), None) => Some(format!("ended with {}", output.code)),
+    }
+}
+
 /// `pid`, `retcode`, `stdout` and `stderr` as Salt tells them.
 fn told(call: &Call<'_>, command: &Command, output: &Output) -> Args {
     let args = call.args();
