@@ -26,6 +26,8 @@ pub mod file;
 pub mod git;
 pub mod group;
 pub mod hosts;
+pub mod ini;
+pub mod locale;
 pub mod module;
 pub mod mysql;
 pub mod network;

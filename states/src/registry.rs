@@ -1,8 +1,8 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
 use crate::{
-    State, alternatives, archive, cmd, cron, file, git, group, hosts, module, mysql, network, npm, pip, pkg,
-    service, ssh_auth, sysctl, test, timezone, user,
+    State, alternatives, archive, cmd, cron, file, git, group, hosts, ini, locale, module, mysql, network,
+    npm, pip, pkg, service, ssh_auth, sysctl, test, timezone, user,
 };
 
 /// All state functions.
@@ -55,11 +55,17 @@ pub static STATES: &[&dyn State] = &[
     &cron::EnvAbsent,
     &cron::File,
     &timezone::System,
+    &locale::System,
+    &locale::Present,
     &network::System,
     &alternatives::Install,
     &alternatives::Remove,
     &alternatives::Auto,
     &alternatives::Set,
+    &ini::OptionsPresent,
+    &ini::OptionsAbsent,
+    &ini::SectionsPresent,
+    &ini::SectionsAbsent,
     &archive::Extracted,
     &git::Latest,
     &npm::Installed,

@@ -1,5 +1,6 @@
 //! What configures a host besides files, packages and services, on one real host: crontabs, login keys, time zone, name,
-//! sudoers, generic names of programs, packages of Python. Plan says what apply does, a second apply changes nothing, and going back gives the same tree.
+//! sudoers, generic names of programs, packages of Python. Plan says what apply does, a second apply changes nothing, and
+//! going back gives the same tree.
 
 use harness::{HostSpec, Lab, Project, os};
 
@@ -63,6 +64,15 @@ by hand:
 Europe/Berlin:
   timezone.system: []
 
+C.UTF-8:
+  locale.system: []
+
+/etc/lab.ini:
+  ini.options_present:
+    - sections:
+        main:
+          level: 2
+
 the host's name:
   network.system:
     - enabled: True
@@ -77,7 +87,9 @@ the host's name:
 {% for name in ['one', 'two'] %}
 /usr/local/bin/lab-{{ name }}:
   file.managed:
-    - contents: '#!/bin/sh\\necho {{ name }}'
+    - contents: |
+        #!/bin/sh
+        echo {{ name }}
     - mode: '0755'
 
 choice {{ name }}:
