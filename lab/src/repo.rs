@@ -16,7 +16,15 @@ use crate::packages::PACKAGES;
 /// Line of a host's sources.list.
 pub(crate) const SOURCE: &str = "deb [trusted=yes] file:/srv/lab-repo ./\n";
 /// Debian's packages that tests install.
-pub(crate) const DEBIAN: &[&str] = &["nginx-light", "haproxy", "tree", "python3-venv"];
+pub(crate) const DEBIAN: &[&str] = &[
+    "nginx-light",
+    "haproxy",
+    "keepalived",
+    "nftables",
+    "sshfs",
+    "tree",
+    "python3-venv",
+];
 
 /// Debian's packages of which `next/` holds a later version, where the repository has them at all.
 const UPDATED: &[&str] = &["nginx"];

@@ -1,6 +1,6 @@
 //! Whether what is there is what was wanted. Wanted values leave some things open ("the next free id"), seen ones do not.
 
-use proto::{Account, Checkout, Group, Package, Value};
+use proto::{Account, Checkout, Group, Mount, Package, Value};
 
 /// Whether `live` is what an assignment of `wanted` leaves behind.
 pub fn meets(wanted: &Value, live: &Value) -> bool {
@@ -13,6 +13,7 @@ pub fn meets(wanted: &Value, live: &Value) -> bool {
             let fits = |wanted: &str, live: &str| wanted.is_empty() || wanted == live;
             fits(&wanted.charset, &live.charset) && fits(&wanted.collation, &live.collation)
         }
+        (Value::Mount(wanted), Value::Mount(live)) => mount(wanted, live),
         (wanted, live) => wanted.same(live),
     }
 }
@@ -44,6 +45,11 @@ fn checkout(wanted: &Checkout, live: &Checkout) -> bool {
     (&wanted.url, &wanted.remote, &wanted.commit, &wanted.branch)
         == (&live.url, &live.remote, &live.commit, &live.branch)
         && wanted.dirty == live.dirty
+}
+
+/// A wanted mount names what mount(8) shall be told; what the kernel makes of it is seen afterwards.
+fn mount(wanted: &Mount, live: &Mount) -> bool {
+    wanted.asked == live.asked && (wanted.options.is_empty() || wanted == live)
 }
 
 #[cfg(test)]

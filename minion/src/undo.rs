@@ -5,6 +5,7 @@
 //! since is a conflict; what we never changed stays as it is, attribute by attribute (R6). Running the result is
 //! [`rollback`]'s affair, through the same journaled acts as everything else.
 
+mod covered;
 mod database;
 mod lines;
 mod merge;
@@ -18,7 +19,7 @@ use proto::{Act, Address, Change, Command, Entry, Fidelity, Outcome, Poke, Probl
 
 use crate::journal::RunRecord;
 use merge::{Merged, merge};
-use order::{Put, order};
+use order::{Put, order, stronger};
 
 /// When an act happened: which run of the range, which act in it.
 type Moment = (usize, u64);
@@ -42,6 +43,8 @@ struct Touched {
     /// When, and at which place among the changes of that act.
     first: (Moment, usize),
     moments: Vec<Moment>,
+    /// Every change of a file that belongs to many, as its lines are taken back one change at a time.
+    steps: Vec<Change>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -350,20 +353,24 @@ impl Fold {
     }
 
     fn touch(&mut self, first: (Moment, usize), change: &Change) {
-        match self
+        let found = self
             .touched
-            .iter_mut()
-            .find(|touched| touched.ours.at == change.at)
-        {
-            Some(touched) => {
-                touched.ours.after.clone_from(&change.after);
-                touched.moments.push(first.0);
-            }
-            None => self.touched.push(Touched {
+            .iter()
+            .position(|touched| touched.ours.at == change.at);
+        let place = found.unwrap_or_else(|| {
+            self.touched.push(Touched {
                 ours: change.clone(),
                 first,
-                moments: vec![first.0],
-            }),
+                moments: Vec::new(),
+                steps: Vec::new(),
+            });
+            self.touched.len() - 1
+        });
+        let touched = &mut self.touched[place];
+        touched.ours.after.clone_from(&change.after);
+        touched.moments.push(first.0);
+        if matches!(&change.at, Address::Path(path) if lines::of_many(path)) {
+            touched.steps.push(change.clone());
         }
     }
 
@@ -387,9 +394,10 @@ impl Fold {
                 continue;
             };
             let to = match merge(&touched.ours, there) {
+                _ if self.covered(touched, live) => touched.ours.before.clone(),
                 Merged::Nothing => continue,
+                _ if merged.contains_key(&touched.ours.at) => merged[&touched.ours.at].clone(),
                 Merged::Put(to) => to,
-                Merged::Conflict if merged.contains_key(&touched.ours.at) => merged[&touched.ours.at].clone(),
                 Merged::Conflict if force => merge::whole(&touched.ours.before, there),
                 Merged::Conflict => {
                     undo.conflicts.push(Conflict {
@@ -460,14 +468,6 @@ enum Fate {
     Failed,
     Refused,
     Unknown,
-}
-
-const fn stronger(a: Poke, b: Poke) -> Poke {
-    match (a, b) {
-        (Poke::FullRestart, _) | (_, Poke::FullRestart) => Poke::FullRestart,
-        (Poke::Restart, _) | (_, Poke::Restart) => Poke::Restart,
-        (other, _) => other,
-    }
 }
 
 /// The directory a path lies in; `None` for `/`.

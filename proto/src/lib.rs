@@ -35,4 +35,4 @@ pub use mysql::{Login, MysqlAt, MysqlKind, Schema, Source};
 pub use name::{ChunkId, MinionId};
 pub use question::{Answer, Answers, Command, Output, Question};
 pub use result::{Outcome, Report, StateResult, Totals};
-pub use value::{Account, Address, Checkout, Group, Meta, Package, Unit, Value};
+pub use value::{Account, Address, Asked, Checkout, Group, Meta, Mount, Package, Unit, Value};

@@ -30,6 +30,10 @@ pub enum Address {
     Checkout(String),
     /// A thing of a database server.
     Mysql(MysqlAt),
+    /// What is mounted at a path, the topmost where there are several.
+    Mount(String),
+    /// An active swap device or file by its path.
+    Swap(String),
 }
 
 impl fmt::Display for Address {
@@ -43,6 +47,8 @@ impl fmt::Display for Address {
             Self::Sysctl(name) => write!(f, "sysctl {name}"),
             Self::Checkout(path) => write!(f, "checkout {path}"),
             Self::Mysql(at) => at.fmt(f),
+            Self::Mount(path) => write!(f, "mount {path}"),
+            Self::Swap(path) => write!(f, "swap {path}"),
         }
     }
 }
@@ -102,6 +108,8 @@ pub enum Value {
     MysqlDatabase(Schema),
     /// Where a database server replicates from.
     MysqlSource(Source),
+    /// A mounted file system.
+    Mount(Mount),
 }
 
 /// Attributes of a file, directory or link.
@@ -220,6 +228,37 @@ pub struct Checkout {
     /// Private keys ssh may use to reach the remote, absolute paths on the host; the user's own when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identity: Vec<String>,
+}
+
+/// A mounted file system, as the kernel shows it and as it was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Its source in the kernel's words (`/dev/sda1`, `nfs:/srv`, `tmpfs`).
+    pub device: String,
+    /// Its type in the kernel's words.
+    pub fstype: String,
+    /// The kernel's options, the mount's own before the file system's, comma between them; empty in a wanted value.
+    pub options: String,
+    /// Where the same tree is seen too, when only a part of a file system is mounted here (a bind mount).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub bind: String,
+    /// What mount(8) was told, or shall be told. The kernel does not show all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+/// What mount(8) is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The device as a person writes it.
+    pub device: String,
+    /// The type.
+    pub fstype: String,
+    /// The options, comma between them.
+    pub opts: String,
+    /// Who mounts; root when empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user: String,
 }
 
 impl Value {

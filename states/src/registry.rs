@@ -1,8 +1,8 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
 use crate::{
-    State, alternatives, archive, cmd, cron, file, git, group, hosts, ini, locale, module, mysql, network,
-    npm, pip, pkg, service, ssh_auth, sysctl, test, timezone, user,
+    State, alternatives, archive, cmd, cron, file, git, group, hosts, ini, locale, module, mount, mysql,
+    network, npm, pip, pkg, pkgrepo, service, ssh_auth, sysctl, test, timezone, user,
 };
 
 /// All state functions.
@@ -30,6 +30,8 @@ pub static STATES: &[&dyn State] = &[
     &pkg::Latest,
     &pkg::Removed,
     &pkg::Purged,
+    &pkgrepo::Managed,
+    &pkgrepo::Absent,
     &service::Running,
     &service::Dead,
     &service::Enabled,
@@ -66,6 +68,11 @@ pub static STATES: &[&dyn State] = &[
     &ini::OptionsAbsent,
     &ini::SectionsPresent,
     &ini::SectionsAbsent,
+    &mount::Mounted,
+    &mount::Unmounted,
+    &mount::Swap,
+    &mount::FstabPresent,
+    &mount::FstabAbsent,
     &archive::Extracted,
     &git::Latest,
     &npm::Installed,

@@ -285,5 +285,6 @@ pub(super) fn short(value: &Value) -> String {
         Value::MysqlUser(_) | Value::MysqlGrants(_) | Value::MysqlDatabase(_) | Value::MysqlSource(_) => {
             proto::mysql::told(value)
         }
+        Value::Mount(mount) => format!("{} ({})", mount.device, mount.options),
     }
 }

@@ -439,6 +439,11 @@ fn haze(chunk: usize, act: &Act) -> Option<Hazy> {
             package: true,
             what: at.to_string(),
         }),
+        Act::Refresh => Some(Hazy {
+            chunk,
+            package: false,
+            what: "reading the package lists".to_owned(),
+        }),
         Act::Run { command, .. } => Some(Hazy {
             chunk,
             package: false,

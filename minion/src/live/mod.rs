@@ -11,6 +11,7 @@
 //! | [`sysctl`] | kernel settings |
 //! | [`checkout`] | git work trees |
 //! | [`mysql`] | database servers |
+//! | [`mount`] | mounted file systems and swap |
 //! | [`fetch`], [`unpack`] | downloads and archives, into the object store |
 
 pub mod account;
@@ -20,6 +21,7 @@ pub mod command;
 pub(crate) mod database;
 pub mod fetch;
 pub mod grains;
+pub mod mount;
 pub mod mysql;
 pub mod package;
 pub mod path;
@@ -117,6 +119,8 @@ impl Live {
             Address::Sysctl(key) => self.read_sysctl(key),
             Address::Checkout(path) => self.read_checkout(path),
             Address::Mysql(at) => self.read_mysql(at),
+            Address::Mount(path) => self.read_mount(path),
+            Address::Swap(path) => self.read_swap(path),
         }
     }
 
@@ -182,6 +186,7 @@ impl Live {
                 Address::Sysctl(key) => self.observe_sysctl(key, expect, to),
                 Address::Checkout(path) => self.observe_checkout(path, expect, to),
                 Address::Mysql(at) => self.observe_mysql(at, expect, to),
+                Address::Mount(_) | Address::Swap(_) => self.observe_mounted(at, expect, to),
             },
             Act::Run { touches, .. } => self.observe_touched(touches),
             Act::Poke { unit, .. } => self.observe_poke(unit),
@@ -204,6 +209,7 @@ impl Live {
                 Address::Sysctl(key) => self.assign_sysctl(key, expect, to),
                 Address::Checkout(path) => self.assign_checkout(path, expect, to),
                 Address::Mysql(at) => self.assign_mysql(at, expect, to, before),
+                Address::Mount(_) | Address::Swap(_) => self.assign_mounted(at, expect, to),
             },
             Act::Run { command, touches, .. } => self.run_touching(command, touches, before),
             Act::Poke { unit, how } => self.poke(unit, *how),

@@ -164,5 +164,6 @@ pub(crate) fn told(value: &Value) -> String {
         Value::MysqlUser(_) | Value::MysqlGrants(_) | Value::MysqlDatabase(_) | Value::MysqlSource(_) => {
             proto::mysql::told(value)
         }
+        Value::Mount(mount) => format!("{} of type {} ({})", mount.device, mount.fstype, mount.options),
     }
 }

@@ -112,3 +112,12 @@ fn take(place: usize, left: &mut [Option<Put>], sorted: &mut Vec<Put>) {
     }
     sorted.push(put);
 }
+
+/// Of two ways to make a service notice the one that does more.
+pub(super) const fn stronger(a: Poke, b: Poke) -> Poke {
+    match (a, b) {
+        (Poke::FullRestart, _) | (_, Poke::FullRestart) => Poke::FullRestart,
+        (Poke::Restart, _) | (_, Poke::Restart) => Poke::Restart,
+        (other, _) => other,
+    }
+}

@@ -198,11 +198,8 @@ fn decide<S: System>(journal: &Journal, system: &mut S, want: &Rollback) -> Resu
     };
     let fold = fold(&history, to).map_err(unknown)?;
     let (live, silent) = look(system, fold.addresses())?;
-    let mut undo = fold.settle(&live, &BTreeMap::new(), false);
-    let merged = lines::tables(system, &undo.conflicts);
-    if want.force || !merged.is_empty() {
-        undo = fold.settle(&live, &merged, want.force);
-    }
+    let merged = lines::tables(system, &fold, &live);
+    let mut undo = fold.settle(&live, &merged, want.force);
     undo.add_silent(&fold, &silent, want.skip_conflicts || want.force);
     Ok(Decided { to, at, undo, live })
 }
@@ -400,7 +397,13 @@ impl<S: System> Back<'_, S> {
     }
 
     fn put(&mut self, puts: Vec<Change>) -> Result<(), ()> {
-        let reaches = |at: &Address| matches!(at, Address::Package(_) | Address::User(_) | Address::Group(_));
+        // What was hidden below a mount is seen again.
+        let reaches = |at: &Address| {
+            matches!(
+                at,
+                Address::Package(_) | Address::User(_) | Address::Group(_) | Address::Mount(_)
+            )
+        };
         self.reached |= puts.iter().any(|put| reaches(&put.at));
         let what: Vec<String> = puts.iter().map(|put| put.at.to_string()).collect();
         let acts: Vec<Act> = puts

@@ -9,20 +9,20 @@ use crate::{Call, Host, Stop};
 
 /// A file that is there, with its bytes.
 #[derive(Debug, Clone)]
-pub(super) struct Text<'a> {
+pub(crate) struct Text<'a> {
     /// Where it is, and what.
-    pub(super) place: Place<'a>,
+    pub(crate) place: Place<'a>,
     /// Its attributes.
     meta: &'a Meta,
     /// Its bytes.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 /// The file at `name`, links followed; `None` when there is none.
 ///
 /// # Errors
 /// [`Stop::Failed`] when it is a directory or not UTF-8.
-pub(super) fn read<'a>(host: &Host<'a>, name: &str) -> Result<Option<Text<'a>>, Stop> {
+pub(crate) fn read<'a>(host: &Host<'a>, name: &str) -> Result<Option<Text<'a>>, Stop> {
     host.expect([Question::Bytes(name.to_owned())]);
     let place = place::followed(host, name)?;
     let meta = match place.value {
@@ -65,7 +65,7 @@ impl Text<'_> {
     }
 
     /// The act that puts `new` in, everything else staying as it is.
-    pub(super) fn write(&self, host: &Host<'_>, new: &str) -> Act {
+    pub(crate) fn write(&self, host: &Host<'_>, new: &str) -> Act {
         Act::assign(
             Address::Path(self.place.path.clone()),
             self.place.value.clone(),
@@ -86,7 +86,7 @@ impl Text<'_> {
 }
 
 /// The act that makes a new file of root's with mode 0644.
-pub(super) fn create(call: &Call<'_>, host: &Host<'_>, name: &str, parent: &Meta, text: &str) -> Act {
+pub(crate) fn create(call: &Call<'_>, host: &Host<'_>, name: &str, parent: &Meta, text: &str) -> Act {
     let meta = Perms::default().fresh(Some(parent), masked(call, 0o666));
     Act::assign(
         Address::Path(name.to_owned()),

@@ -9,7 +9,7 @@ mod comment;
 mod contents;
 mod copy;
 mod directory;
-mod edit;
+pub(crate) mod edit;
 mod exists;
 mod keyvalue;
 mod line;
