@@ -42,13 +42,16 @@ class Pool {
       bigNumberStrings: true,
     });
     this.names = new WeakMap();
+    // Whether the last attempt reached the server; a health check soon tells.
+    this.up = false;
   }
 
   // Rows of a statement, and the name of the server that gave them.
   async query(sql, values) {
-    const connection = await this.pool.getConnection();
+    let connection;
     let broken = false;
     try {
+      connection = await this.pool.getConnection();
       let host = this.names.get(connection.connection);
       if (host === undefined) {
         const [names] = await connection.query({ sql: 'SELECT @@hostname AS host', timeout: PATIENCE_MS });
@@ -56,13 +59,15 @@ class Pool {
         this.names.set(connection.connection, host);
       }
       const [rows] = await connection.query({ sql, values, timeout: PATIENCE_MS });
+      this.up = true;
       return { rows, host };
     } catch (error) {
       broken = isGone(error);
+      if (broken) this.up = false;
       throw error;
     } finally {
-      if (broken) connection.destroy();
-      else connection.release();
+      if (broken) connection?.destroy();
+      else connection?.release();
     }
   }
 
@@ -88,10 +93,12 @@ class Database {
     return { note: rows[0], host };
   }
 
-  // From the replica; a connection that had died meanwhile is worth a second try, and a dead replica the primary.
+  // From the replica; a connection that had died meanwhile is worth a second try, and a dead replica the primary. Nobody
+  // waits for a replica that is known to be away.
   async ask(sql, values) {
     let last;
     for (const pool of [this.read, this.read, this.write]) {
+      if (pool === this.read && !pool.up) continue;
       try {
         return await pool.query(sql, values);
       } catch (error) {

@@ -28,14 +28,14 @@ function create(settings, database = new Database(settings)) {
   let answers = { write: 'unknown', read: 'unknown' };
 
   // What the health URL says of the database is never older than a second or two, and asking costs it nothing.
+  let timer;
   async function probe() {
     const now = await database.answers();
     if (now.write !== answers.write || now.read !== answers.read) log('database', now);
     answers = now;
+    if (!stopping) timer = setTimeout(probe, PROBE_MS).unref();
   }
   const first = probe();
-  const timer = setInterval(probe, PROBE_MS);
-  timer.unref();
 
   const reachable = () => answers.write === 'up' || answers.read === 'up';
 
@@ -148,7 +148,7 @@ function create(settings, database = new Database(settings)) {
     if (stopping) return;
     stopping = true;
     log('stopping', { in_flight: balancers.inFlight });
-    clearInterval(timer);
+    clearTimeout(timer);
     const closed = new Promise((done) => server.close(done));
     server.closeIdleConnections();
     let late;
