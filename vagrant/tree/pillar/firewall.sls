@@ -25,7 +25,7 @@ firewall:
       - { port: 3306, from: [was, db, mgmt], what: database and replication }
     nfs:
       - { port: 2049, from: [db], what: NFS }
-      - { port: 22, from: [db], what: the same over sftp where the kernel has no NFS }
+      - { port: 2050, from: [db], what: the same over sftp where the kernel has no NFS }
     monitoring:
       - { port: 9090, from: [admin], what: Prometheus }
       - { port: 9093, from: [admin], what: Alertmanager }

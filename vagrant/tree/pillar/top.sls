@@ -14,6 +14,13 @@ base:
   'roles:was':
     - match: grain
     - app
+  'roles:db':
+    - match: grain
+    - mysql
+    - nfs
+  'roles:nfs':
+    - match: grain
+    - nfs
   # What a place needs otherwise than the rest of the world; last, so that it wins.
   'site:lab':
     - match: grain

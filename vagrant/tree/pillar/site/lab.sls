@@ -6,3 +6,12 @@ time:
 app:
   npm:
     registry: http://192.168.56.1:8099/npm/
+
+# This machine's kernel has no NFS, neither to serve nor to mount. A server without a kernel serves the export, from
+# memory, and sftp stands in for the mount.
+nfs:
+  server: ganesha
+  client: sshfs
+
+mysql:
+  buffer_pool: 32M

@@ -3,6 +3,9 @@
 {%- set wanted = [] %}
 {%- for role in ['base'] + grains.get('roles', []) %}
 {%-   do wanted.extend(map[grains['os_family']].get(role, [])) %}
+{%-   for key, choices in map[grains['os_family']]['choices'].get(role, {}).items() %}
+{%-     do wanted.extend(choices[salt['pillar.get'](key)]) %}
+{%-   endfor %}
 {%- endfor %}
 
 {%- if grains['os_family'] == 'RedHat' %}

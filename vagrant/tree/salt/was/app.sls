@@ -7,6 +7,10 @@
 {%- set replicas = by_role['db'][1:] or [primary] %}
 {%- set place = by_role['was'] | map(attribute='name') | list %}
 {%- set replica = replicas[place.index(grains['id']) % (replicas | length)] %}
+include:
+  - packages
+  - .npm
+
 sample-app-user:
   group.present:
     - name: sample-app

@@ -1,3 +1,6 @@
+include:
+  - packages
+
 # npm itself. It is needed while a release is installed, and no longer.
 {%- set npm = pillar['app']['npm'] %}
 {%- if npm.get('version') %}
