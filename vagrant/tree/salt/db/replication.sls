@@ -24,12 +24,13 @@ notes:
     - require:
       - mysql_database: {{ mysql.schema }}
 
+{#- A replica begins once it can log in as `backup` and `repl`, so these come last: by then it finds all others. #}
 {%- set accounts = {
   'sample_rw': {'grant': 'SELECT, INSERT, UPDATE, DELETE', 'on': mysql.schema ~ '.*'},
   'sample_ro': {'grant': 'SELECT', 'on': mysql.schema ~ '.*'},
+  'monitor': {'grant': 'PROCESS, ' ~ db.watch, 'on': '*.*'},
   'repl': {'grant': 'REPLICATION SLAVE', 'on': '*.*'},
   'backup': {'grant': 'SELECT, RELOAD, PROCESS, LOCK TABLES, SHOW VIEW, EVENT, TRIGGER, ' ~ db.watch, 'on': '*.*'},
-  'monitor': {'grant': 'PROCESS, ' ~ db.watch, 'on': '*.*'},
 } %}
 {%- for name, rights in accounts.items() %}
 
