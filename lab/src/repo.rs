@@ -20,6 +20,7 @@ pub(crate) const DEBIAN: &[&str] = &[
     "nginx-light",
     "haproxy",
     "keepalived",
+    "mariadb-server",
     "nftables",
     "sshfs",
     "tree",

@@ -14,6 +14,7 @@ pub fn meets(wanted: &Value, live: &Value) -> bool {
             fits(&wanted.charset, &live.charset) && fits(&wanted.collation, &live.collation)
         }
         (Value::Mount(wanted), Value::Mount(live)) => mount(wanted, live),
+        (Value::MysqlSource(one), Value::MysqlSource(other)) if one.running != other.running => false,
         (wanted, live) => wanted.same(live),
     }
 }

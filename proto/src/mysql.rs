@@ -96,8 +96,14 @@ pub struct Source {
     /// The statement that sets the source up again, password and all, as an object. It never leaves the host, not even
     /// by name.
     pub statement: Option<Digest>,
-    /// Both threads are to run, or run.
+    /// Both threads are to run, or run. They may fall over, so this is no part of what is compared.
     pub running: bool,
+    /// In a wanted value: who dumps the source to fill this server, name and password as an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<Digest>,
+    /// Transactions this server had when it was looked at; a server without them is not the same any more.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub executed: String,
 }
 
 /// A value of a database server in a few words; empty for any other.

@@ -290,6 +290,10 @@ impl Value {
                 Self::Link { meta, .. } => (meta.mtime, meta.mode) = (None, 0),
                 // Data comes and goes.
                 Self::MysqlDatabase(schema) => schema.holds = 0,
+                Self::MysqlSource(source) => {
+                    (source.running, source.seed) = (false, None);
+                    source.executed.clear();
+                }
                 _ => {}
             }
             value

@@ -85,6 +85,8 @@ pub static STATES: &[&dyn State] = &[
     &mysql::DatabaseAbsent,
     &mysql::GrantsPresent,
     &mysql::GrantsAbsent,
+    &mysql::Replica,
+    &mysql::ReplicaAbsent,
     &module::Run,
     &module::Wait,
     &test::Nop,

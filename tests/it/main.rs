@@ -22,6 +22,8 @@ mod hosts;
 #[cfg(test)]
 mod lint;
 #[cfg(test)]
+mod mysql;
+#[cfg(test)]
 mod netcfg;
 #[cfg(test)]
 mod readme;

@@ -116,6 +116,45 @@ impl Live {
         Ok(Filter { child, output })
     }
 
+    /// Two programs, the output of the first being the input of the second; how each ended and what it complained of.
+    ///
+    /// # Errors
+    /// One of them cannot be started or waited for.
+    pub(crate) fn pipe(&self, from: &[String], to: &[String]) -> Result<(Output, Output), Problem> {
+        let broken =
+            |error: std::io::Error| failed(format!("cannot run {} into {}: {error}", from[0], to[0]));
+        let start = |argv: &[String], input: Stdio, output: Stdio| {
+            let mut starter = starter(&argv[0]);
+            starter
+                .args(&argv[1..])
+                .env_clear()
+                .envs(environment(&Person::default()));
+            let pipes = starter.stdin(input).stdout(output).stderr(Stdio::piped());
+            pipes.spawn().map_err(broken)
+        };
+        let mut first = start(from, Stdio::null(), Stdio::piped())?;
+        let between = first.stdout.take().map_or_else(Stdio::null, Stdio::from);
+        let second = start(to, between, Stdio::null());
+        let mut second = second.inspect_err(|_| {
+            first.kill().ok();
+        })?;
+        let captures = [&mut first, &mut second].map(|child| Capture::start(None, child.stderr.take()));
+        let loaded = second.wait().map_err(broken)?;
+        let dumped = first.wait().map_err(broken)?;
+        let mut outputs = [dumped, loaded]
+            .into_iter()
+            .zip(captures)
+            .map(|(status, capture)| Output {
+                code: status.code().unwrap_or(-1),
+                stderr: capture.finish(SILENCE).1,
+                ..Output::default()
+            });
+        Ok((
+            outputs.next().unwrap_or_default(),
+            outputs.next().unwrap_or_default(),
+        ))
+    }
+
     /// Runs one of the host's own tools, limited to ten minutes.
     pub(crate) fn tool(&self, argv: &[&str]) -> Result<Output, Problem> {
         self.run(&Command {

@@ -146,6 +146,7 @@ fn value(value: &Value) -> Value {
         Value::MysqlUser(_) => Value::MysqlUser(None),
         Value::MysqlSource(source) => Value::MysqlSource(proto::Source {
             statement: None,
+            seed: None,
             ..source.clone()
         }),
         other => other.clone(),

@@ -1,5 +1,5 @@
 //! Salt's `mysql_user`, `mysql_database`, `mysql_grants` and `mysql_query` state modules, and `mysql_replication`, which is
-//! ours. One file per function; what they share lies in [`account`] and [`grant`], which the minion's writer uses too.
+//! ours. One file per function; what they share lies in [`account`], [`grant`] and [`source`], which the minion's writer uses too.
 //!
 //! No secret is ever part of an address: how a server is reached is, the password is told by its own question.
 
@@ -10,6 +10,9 @@ pub mod grant;
 mod grants_absent;
 mod grants_present;
 mod hash;
+mod replica;
+mod replica_absent;
+pub mod source;
 mod user_absent;
 mod user_present;
 
@@ -17,6 +20,8 @@ pub use database_absent::DatabaseAbsent;
 pub use database_present::DatabasePresent;
 pub use grants_absent::GrantsAbsent;
 pub use grants_present::GrantsPresent;
+pub use replica::Replica;
+pub use replica_absent::ReplicaAbsent;
 pub use user_absent::UserAbsent;
 pub use user_present::UserPresent;
 

@@ -9,7 +9,7 @@ use proto::{Command, Digest, Output, Problem};
 
 use super::super::{Live, failed, refused};
 
-/// What one statement gave: rows, or the server's error.
+/// What one statement gave: rows, the names of the columns first (none when there is no row), or the server's error.
 pub(crate) type Answered = Result<Vec<Vec<String>>, Complaint>;
 
 /// A server's error.
@@ -52,7 +52,7 @@ impl Live {
     /// # Errors
     /// There is no client, or the server does not answer or let us in; with the way out.
     pub(crate) fn sql(
-        &mut self,
+        &self,
         server: &str,
         statements: &[String],
         on_error: OnError,
@@ -71,7 +71,7 @@ impl Live {
 
     /// Runs statements that depend on each other; the first error ends it.
     pub(crate) fn sql_must(
-        &mut self,
+        &self,
         server: &str,
         statements: &[String],
     ) -> Result<Vec<Vec<Vec<String>>>, Problem> {
@@ -82,7 +82,7 @@ impl Live {
     }
 
     /// Runs the client on a script; a server that is starting is waited for.
-    pub(crate) fn reach(&mut self, server: &str, options: &[&str], script: &str) -> Result<Output, Problem> {
+    pub(crate) fn reach(&self, server: &str, options: &[&str], script: &str) -> Result<Output, Problem> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let output = self.client(server, options, script)?;
@@ -126,13 +126,40 @@ impl Live {
     }
 
     /// Starts the client once.
-    fn client(&mut self, server: &str, options: &[&str], script: &str) -> Result<Output, Problem> {
-        let program = ["mariadb", "mysql"].into_iter().find(|name| self.has_program(name)).ok_or_else(|| {
+    fn client(&self, server: &str, options: &[&str], script: &str) -> Result<Output, Problem> {
+        let (mut argv, folder) = self.client_argv(self.client_program()?, server, "client")?;
+        argv.extend(["--batch", "--binary-mode", "--connect-timeout=10"].map(str::to_owned));
+        argv.extend(options.iter().map(|&option| option.to_owned()));
+        let output = self.run(&Command {
+            argv,
+            stdin: Some(script.to_owned()),
+            timeout: Some(3600),
+            ..Command::default()
+        });
+        if let Some(folder) = folder {
+            self.unstage(&folder);
+        }
+        output
+    }
+
+    /// The client this host has.
+    pub(super) fn client_program(&self) -> Result<&'static str, Problem> {
+        let known = ["mariadb", "mysql"];
+        known.into_iter().find(|name| self.has_program(name)).ok_or_else(|| {
             refused(
                 "the host has neither `mariadb` nor `mysql`, the client of a database server: install the server's \
                  package, or that of the client",
             )
-        })?;
+        })
+    }
+
+    /// How a program of the server's reaches it. A password makes an option file, in a folder to be removed afterwards.
+    pub(super) fn client_argv(
+        &self,
+        program: &str,
+        server: &str,
+        folder: &str,
+    ) -> Result<(Vec<String>, Option<String>), Problem> {
         let mut first = Vec::new();
         let mut more = Vec::new();
         let mut charset = "utf8mb4";
@@ -145,39 +172,22 @@ impl Live {
             }
         }
         let login = self.login(server);
-        let folder = format!("mysql-{}", std::process::id());
-        match (&login, defaults) {
-            (Some(password), defaults) => {
-                let file = self.option_file(&folder, password, defaults)?;
+        let folder = login
+            .as_ref()
+            .map(|_| format!("mysql-{folder}-{}", std::process::id()));
+        match (&login, &folder, defaults) {
+            (Some(password), Some(folder), defaults) => {
+                let file = self.option_file(folder, password, defaults)?;
                 first.push(format!("--defaults-file={file}"));
             }
-            (None, Some(defaults)) => first.push(format!("--defaults-file={defaults}")),
-            (None, None) => {}
+            (_, _, Some(defaults)) => first.push(format!("--defaults-file={defaults}")),
+            _ => {}
         }
         let mut argv = vec![program.to_owned()];
         argv.extend(first);
         argv.extend(more);
-        argv.extend(
-            [
-                "--batch",
-                "--skip-column-names",
-                "--binary-mode",
-                "--connect-timeout=10",
-            ]
-            .map(str::to_owned),
-        );
         argv.push(format!("--default-character-set={charset}"));
-        argv.extend(options.iter().map(|&option| option.to_owned()));
-        let output = self.run(&Command {
-            argv,
-            stdin: Some(script.to_owned()),
-            timeout: Some(3600),
-            ..Command::default()
-        });
-        if login.is_some() {
-            self.unstage(&folder);
-        }
-        output
+        Ok((argv, folder))
     }
 
     #[expect(

@@ -5,6 +5,8 @@
 //! (a replica) a change is local and does not go into the binary log.
 
 mod client;
+mod seed;
+mod source;
 
 use std::collections::BTreeMap;
 
@@ -89,6 +91,9 @@ impl Live {
     }
 
     fn understood(&self, at: &MysqlAt, answers: &[Answered]) -> Result<Value, Problem> {
+        if at.kind == MysqlKind::Source {
+            return self.understood_source(answers);
+        }
         let none = Vec::new();
         let rows = match answers.last() {
             Some(Ok(rows)) => rows,
@@ -101,12 +106,15 @@ impl Live {
             Some(Err(complaint)) => return Err(failed(format!("cannot read {at}: {}", complaint.told()))),
             None => &none,
         };
-        let cell =
-            |row: usize, place: usize| rows.get(row).and_then(|row| row.get(place)).map(String::as_str);
+        let cell = |row: usize, place: usize| {
+            rows.get(row + 1)
+                .and_then(|row| row.get(place))
+                .map(String::as_str)
+        };
         Ok(match at.kind {
             MysqlKind::Server => {
                 let version = match answers.first() {
-                    Some(Ok(rows)) => rows.first().and_then(|row| row.first()).cloned(),
+                    Some(Ok(rows)) => rows.get(1).and_then(|row| row.first()).cloned(),
                     _ => None,
                 };
                 let version =
@@ -198,9 +206,13 @@ impl Live {
         if meets(to, &was) {
             return Ok(Performed::default());
         }
-        let statements = self.changing(at, &was, expect, to)?;
-        let done = self.change(&at.server, &statements);
         let mut changes = Vec::new();
+        let done = if at.kind == MysqlKind::Source {
+            self.assign_source(at, &was, to, &mut changes)
+        } else {
+            let statements = self.changing(at, &was, expect, to)?;
+            self.change(&at.server, &statements)
+        };
         for image in before {
             let Address::Mysql(seen) = &image.at else { continue };
             if seen != at && *seen != grants_of(at) {
@@ -226,9 +238,10 @@ impl Live {
     }
 
     /// Runs statements that change something; on a read-only server they stay out of the binary log.
-    fn change(&mut self, server: &str, statements: &[String]) -> Result<(), Problem> {
+    fn change(&self, server: &str, statements: &[String]) -> Result<(), Problem> {
         let asked = self.sql(server, &["SELECT @@GLOBAL.read_only".to_owned()], OnError::Stop)?;
-        let read_only = matches!(asked.first(), Some(Ok(rows)) if rows.concat() == ["1"]);
+        let read_only =
+            matches!(asked.first(), Some(Ok(rows)) if rows.last().is_some_and(|row| row.concat() == "1"));
         let mut all = Vec::new();
         if read_only {
             all.push("SET SESSION sql_log_bin=0".to_owned());
@@ -324,7 +337,7 @@ fn asking(at: &MysqlAt) -> Vec<String> {
                  FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {name}"
             )]
         }
-        MysqlKind::Source => vec!["DO 0".to_owned()],
+        MysqlKind::Source => source::ASKING.iter().map(|&ask| ask.to_owned()).collect(),
     }
 }
 
