@@ -8,7 +8,7 @@ wanted="
   ip:iproute2 ping:iputils-ping nft:nftables
   unshare:util-linux nsenter:util-linux setpriv:util-linux pivot_root:util-linux mkfs.ext4:e2fsprogs
   strace:strace git:git sudo:sudo gzip:gzip nm:binutils cc:gcc
-  dpkg-deb:dpkg setfacl:acl getfattr:attr time:time
+  dpkg-deb:dpkg setfacl:acl getfattr:attr time:time vagrant:vagrant
 "
 PATH=$PATH:/usr/sbin:/sbin
 missing=

@@ -35,3 +35,5 @@ mod rpm;
 mod seed;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod vagrant;
