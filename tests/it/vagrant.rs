@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use harness::{Project, os, program};
+use harness::{Project, os};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -36,15 +36,13 @@ impl Shown {
     fn show(&self, what: &str, host: &str, grains: &Value) -> Value {
         let file = self.0.dir().join("grains.json");
         os::write(&file, grains.to_string()).unwrap();
-        let tree = place().join("tree").display().to_string();
-        let settings = format!("{tree}/salt-rs.yaml");
-        let state = self.0.dir().join("state");
-        let mut command = self.0.command();
-        command
-            .args(["--config", &settings, "show", what, "--worktree", "--json"])
-            .args(["--id", host, "--grains", &file.display().to_string()])
-            .env("XDG_STATE_HOME", state);
-        let shown = program::run(&mut command);
+        let (tree, file) = (
+            place().join("tree").display().to_string(),
+            file.display().to_string(),
+        );
+        let shown = self.0.salt_rs(&[
+            "show", what, "--tree", &tree, "--worktree", "--json", "--id", host, "--grains", &file,
+        ]);
         assert!(
             !shown.stderr.contains("warning"),
             "{host}: what is not there is named as a warning:\n{shown}"
