@@ -41,7 +41,16 @@ impl Shown {
             file.display().to_string(),
         );
         let shown = self.0.salt_rs(&[
-            "show", what, "--tree", &tree, "--worktree", "--json", "--id", host, "--grains", &file,
+            "show",
+            what,
+            "--tree",
+            &tree,
+            "--worktree",
+            "--json",
+            "--id",
+            host,
+            "--grains",
+            &file,
         ]);
         assert!(
             !shown.stderr.contains("warning"),
@@ -117,7 +126,10 @@ fn the_tree_compiles_for_both_systems_and_finds_each_its_interface() {
             // All packages of a host in one transaction.
             let packages = low.iter().filter(|chunk| chunk["state"] == "pkg").count();
             assert_eq!(packages, 1, "{name} on {os}");
-            for chunk in low.iter().filter(|chunk| chunk["name"] == "/etc/keepalived/keepalived.conf") {
+            for chunk in low
+                .iter()
+                .filter(|chunk| chunk["name"] == "/etc/keepalived/keepalived.conf")
+            {
                 assert_eq!(chunk["context"]["interface"], "eth1", "{name} on {os}");
             }
             // What cannot be undone has no place in this tree.

@@ -38,8 +38,7 @@ haproxy-selinux:
     - source: salt://haproxy/files/check-haproxy
     - mode: '0755'
 
-# A change is taken over by a new process while the old one ends its connections: nothing is cut off. HAProxy says that
-# it reloads before it knows whether it can; the check waits for that.
+# A change is taken over by a new process while the old one ends its connections: nothing is cut off.
 haproxy:
   service.running:
     - enable: True
@@ -49,11 +48,9 @@ haproxy:
     - require:
       - service: rsyslog
       - file: /usr/local/sbin/check-haproxy
-    - check_cmd:
-      - /usr/local/sbin/check-haproxy loaded
 
-# A configuration can be understood and still be wrong. Where HAProxy turns its web servers away after a change, although
-# they answer, this fails, and with `--failhard` a roll stops at this balancer.
+# A configuration can be understood and still be wrong. Where HAProxy could not take a change over (a reload ends before
+# that is known), or turns its web servers away although they answer, this fails, and with `--failhard` a roll stops here.
 haproxy-serves:
   cmd.run:
     - name: /usr/local/sbin/check-haproxy serves
