@@ -1,10 +1,10 @@
 #!/bin/sh
-# Holds what the hosts of a lab share: a network namespace with the bridge, and a mount namespace with the tmpfs their
-# disks are on (the machine's own disk may be slow at deleting). Says "here" when both are ready.
-# In: DISKS (mount point), SIZE, GATEWAY (address/prefix of the bridge).
+# Holds what the hosts of a lab share: a network namespace with the bridge, and a mount namespace in which each has a
+# tmpfs for a disk (the machine's own disk may be slow at deleting). Says "here" when both are ready.
+# In: DISKS (mount point), GATEWAY (address/prefix of the bridge).
 set -e
 mount --make-rprivate /
-mount -t tmpfs -o "size=$SIZE,mode=755" lab "$DISKS"
+mount -t tmpfs -o size=16m,mode=755 lab "$DISKS"
 ip link set lo up
 ip link add br0 type bridge
 ip addr add "$GATEWAY" dev br0

@@ -4,6 +4,7 @@
 //! process by SIGHUP and a poweroff by SIGINT: on the first the keeper boots it again, with a new network namespace, as
 //! addresses that a daemon added are gone on real hardware too.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::ExitStatusExt;
@@ -12,10 +13,13 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::cable::Cable;
 use crate::os;
 use crate::process::Pid;
-use crate::{HostSpec, Kind, LabError, Site, network, started, text};
+use crate::{HostSpec, Kind, LabError, Site, machine, network, started, text};
 
+/// Most that can be written on a host, in MiB; memory is used only for what is written.
+const DISK_MB: u64 = 3072;
 /// Longest time a host may take to boot, on a busy machine.
 const BOOT: Duration = Duration::from_secs(60);
 const ENTER: &str = "echo $$ > \"$CGROUP/cgroup.procs\" && exec nsenter --target \"$ANCHOR\" --mount -- unshare --mount --pid \
@@ -26,6 +30,9 @@ pub(super) struct Body {
     pub(super) spec: HostSpec,
     pub(super) site: Arc<Site>,
     pub(super) ip: Ipv4Addr,
+    pub(super) cable: Cable,
+    /// Directories whose file systems were filled.
+    filled: Mutex<BTreeSet<String>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -42,10 +49,13 @@ pub(super) struct State {
 
 impl Body {
     pub(super) fn new(site: &Arc<Site>, spec: HostSpec, ip: Ipv4Addr) -> Self {
+        let number = site.place.network().number(ip);
         Body {
             spec,
             site: site.clone(),
             ip,
+            cable: Cable::new(site.anchor, format!("v{number}"), number),
+            filled: Mutex::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -61,9 +71,8 @@ impl Body {
             .ok_or_else(|| LabError::Down(self.spec.name.clone()))
     }
 
-    /// Its end of the bridge.
-    pub(super) fn cable(&self) -> String {
-        format!("v{}", self.site.place.network().number(self.ip))
+    pub(super) fn filled(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.filled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn cgroup(&self) -> PathBuf {
@@ -72,6 +81,11 @@ impl Body {
 
     pub(super) fn disk(&self) -> PathBuf {
         self.site.disks().join(&self.spec.name)
+    }
+
+    /// The same, seen from the lab's own mount namespace.
+    fn disk_inside(&self) -> PathBuf {
+        self.site.disks_inside().join(&self.spec.name)
     }
 
     /// What the host itself has written.
@@ -83,8 +97,14 @@ impl Body {
         })
     }
 
+    /// Makes its disk: a file system of its own, so that one that is full is full for this host alone.
     pub(super) fn make_disk(&self) -> Result<(), LabError> {
         let disk = self.disk();
+        if !disk.exists() {
+            os::make_dir(&disk)?;
+            let size = format!("size={DISK_MB}m,mode=755");
+            self.mount(&["-t", "tmpfs", "-o", &size, &self.spec.name])?;
+        }
         for name in ["upper", "work", "root"] {
             os::make_dir(&disk.join(name))?;
         }
@@ -94,6 +114,30 @@ impl Body {
             os::run("truncate", &["-s", &format!("{mb}M"), &image])?;
             os::run("mkfs.ext4", &["-q", "-F", "-m", "0", &image])?;
         }
+        Ok(())
+    }
+
+    /// Takes all free space away from its disk.
+    pub(super) fn shrink_disk(&self) -> Result<(), LabError> {
+        let shrink = || {
+            let used = machine::used(&self.disk()).ok()?;
+            self.mount(&["-o", &format!("remount,size={used}")]).ok()
+        };
+        // What is written in between makes it refuse.
+        let done = os::wait_for(Duration::from_secs(5), shrink);
+        done.ok_or_else(|| self.late("moment without writing"))
+    }
+
+    /// Gives it back.
+    pub(super) fn grow_disk(&self) -> Result<(), LabError> {
+        self.mount(&["-o", &format!("remount,size={DISK_MB}m")])
+    }
+
+    /// Mounts at its disk, where all of the lab's processes see it.
+    fn mount(&self, options: &[&str]) -> Result<(), LabError> {
+        let (anchor, disk) = (self.site.anchor.to_string(), text(&self.disk_inside()));
+        let enter = ["--target", &anchor, "--mount", "--", "mount"];
+        os::run("nsenter", &[&enter, options, &[&disk]].concat())?;
         Ok(())
     }
 
@@ -140,7 +184,7 @@ impl Body {
     fn first_process(&self) -> Result<Child, LabError> {
         // Not with the directories above it: when those are gone, so is the lab.
         os::claim_dir(&self.cgroup())?;
-        let disk = self.site.disks_inside().join(&self.spec.name);
+        let disk = self.disk_inside();
         let mut command = os::command("setsid");
         command
             .args(["sh", "-c", ENTER])
@@ -186,7 +230,7 @@ impl Body {
             self.site.anchor,
             init,
             self.ip,
-            &self.cable(),
+            &self.cable,
         )?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(b"\n").ok();
@@ -224,7 +268,7 @@ impl Body {
         );
     }
 
-    /// Waits for a boot to answer on ssh.
+    /// Waits for a boot to answer on ssh, or just to begin where nothing comes through.
     pub(super) fn ready(&self, boots: u32) -> Result<(), LabError> {
         let state = self.lock();
         let waiting = |state: &mut State| state.kept && (state.boots < boots || state.init.is_none());
@@ -235,6 +279,9 @@ impl Body {
             return Err(self.late("boot"));
         }
         drop(state);
+        if self.cable.is_cut() || self.site.cable.is_cut() {
+            return Ok(());
+        }
         let address = SocketAddr::new(self.ip.into(), 22);
         let answer = os::wait_for(BOOT, || greets(address).then_some(()));
         answer.ok_or_else(|| self.late("answer on ssh"))

@@ -40,6 +40,16 @@ pub enum LabError {
     /// The process that owns a lab in this directory is alive.
     #[error("a lab is up already in {}", .0.display())]
     AlreadyUp(PathBuf),
+    /// Filling a file system would take too much of this machine's memory.
+    #[error("filling {dir} of host {host} would take {free} MiB of this machine's memory")]
+    TooLarge {
+        /// The host.
+        host: String,
+        /// A directory in the file system.
+        dir: String,
+        /// MiB free in it.
+        free: u64,
+    },
     /// Something that no lab made is in the way.
     #[error("{} is there already and no lab made it", .0.display())]
     NotOurs(PathBuf),

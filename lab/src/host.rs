@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::body::Body;
 use crate::os::{self, Output};
-use crate::{HostSpec, Kind, LabError, Site, repo, text};
+use crate::{HostSpec, Kind, LabError, Site, machine, repo, text};
 
 const SEARCH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -21,6 +21,8 @@ pub struct Host {
 /// What a host takes of the machine it is on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// Bytes on its disk.
+    pub written: u64,
     /// Processes.
     pub processes: usize,
     /// Their memory; what several share is divided among them.
@@ -87,7 +89,10 @@ impl Host {
 
     /// What it takes of this machine now.
     pub fn usage(&self) -> Usage {
-        let mut usage = Usage::default();
+        let mut usage = Usage {
+            written: machine::used(&self.body.disk()).unwrap_or(0),
+            ..Usage::default()
+        };
         let mut todo = vec![self.body.cgroup()];
         while let Some(cgroup) = todo.pop() {
             // A cgroup or process that is gone meanwhile takes nothing.

@@ -3,10 +3,12 @@
 //! A lab is owned by the value `Lab`. When it is dropped, or the process that holds it ends in whatever way, the reaper
 //! takes everything down. What lives here knows nothing of salt-rs: it makes hosts, runs programs on them, breaks them.
 //! `machine` says whether this machine can, `image` and `repo` are cached outside the repository, `place` is where a lab
-//! is on this machine, `network` has its addresses and cables, `body` boots and keeps one host, `host` is what one does
+//! is on this machine, `network` has its addresses, `cable` and `delay` what can be wrong with a cable, `body` boots and keeps one host, `host` is what one does
 //! with it, `fault` breaks it, `tree` tells what is on its disk.
 
 mod body;
+mod cable;
+mod delay;
 mod error;
 mod fault;
 mod host;
@@ -40,6 +42,7 @@ use std::thread;
 use process::Pid;
 use repo::DEBIAN;
 
+pub use cable::Cable;
 pub use error::LabError;
 pub use host::{Host, Snapshot, Usage};
 pub use image::{Image, VARIANTS, Variant, cache};
@@ -49,14 +52,13 @@ pub use repo::Repo;
 pub use spec::{HostSpec, Kind, good_name};
 pub use tree::{Attributes, Tree};
 
-/// Space for the changes of all hosts of one lab, in MiB; memory is used only for what is written.
-const DISKS: u64 = 6144;
-
 /// What all hosts of a lab share.
 #[derive(Debug)]
 struct Site {
     place: Place,
     anchor: Pid,
+    /// Between this machine and all hosts.
+    cable: Cable,
     cgroup: PathBuf,
     base: PathBuf,
     repo: Option<PathBuf>,
@@ -170,6 +172,7 @@ impl Lab {
         let site = Arc::new(Site {
             place,
             anchor,
+            cable: Cable::new(anchor, network::OUTSIDE, 1),
             cgroup,
             base: image.path().to_owned(),
             repo: Some(repo.path().to_owned()),
@@ -232,12 +235,9 @@ impl Lab {
         self.site.place.dir()
     }
 
-    /// Bytes that the hosts' disks take, all together.
-    ///
-    /// # Errors
-    /// When they cannot be looked at.
-    pub fn written(&self) -> Result<u64, LabError> {
-        machine::used(&self.site.disks())
+    /// The cable between this machine and all of the lab.
+    pub fn cable(&self) -> &Cable {
+        &self.site.cable
     }
 
     /// Key that every host lets in, as root and as `admin` (who may `sudo` without a password).
@@ -306,7 +306,6 @@ impl Ground {
             .env("CGROUP", cgroup);
         command
             .env("DISKS", place.dir().join("disks"))
-            .env("SIZE", format!("{DISKS}m"))
             .env("GATEWAY", gateway);
         command
             .stdin(Stdio::null())

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use crate::LabError;
+use crate::cable::Cable;
 use crate::os;
 use crate::place::Place;
 use crate::process::Pid;
@@ -120,23 +121,23 @@ pub(crate) fn plug_outside(place: &Place, anchor: Pid) -> Result<(), LabError> {
     inside(anchor, &format!("ip link set {OUTSIDE} master {BRIDGE} up"))
 }
 
-/// Puts the cable between the bridge and a host: `cable` on the bridge's side, `eth0` in the host.
+/// Puts the cable between the bridge and a host, `eth0` there.
 pub(crate) fn plug_host(
     network: Network,
     anchor: Pid,
     host: Pid,
     address: Ipv4Addr,
-    cable: &str,
+    cable: &Cable,
 ) -> Result<(), LabError> {
-    let mac = mac(address);
+    let (mac, end) = (mac(address), cable.name());
     inside(
         anchor,
         &format!(
-            "ip link del {cable} 2> /dev/null; set -e
-             ip link add {cable} type veth peer name eth0 address {mac} netns {host}
-             ip link set {cable} master {BRIDGE} up"
+            "ip link del {end} 2> /dev/null; set -e
+             ip link add {end} type veth peer name eth0 address {mac} netns {host}"
         ),
     )?;
+    cable.plug()?;
     let (prefix, gateway) = (network.prefix(), network.gateway());
     inside(
         host,

@@ -35,6 +35,8 @@ pub struct LabFile {
     pub packages: Vec<String>,
     /// `package-lock.json` files whose packages hosts may install.
     pub npm: Vec<PathBuf>,
+    /// Files that hosts may fetch.
+    pub files: Option<PathBuf>,
     /// The hosts, in the order of the file.
     pub hosts: Vec<LabHost>,
 }
@@ -157,14 +159,19 @@ fn read(document: &mut Document<'_>, root: &Node, file: &Path, base: &Path) -> O
     let image = fields
         .take("image")
         .map_or(Some(VARIANTS[0]), |node| variant(document, node));
-    let tree = fields
-        .take("tree")
-        .and_then(|node| path(document, node, "tree", base));
-    if let (Some(tree), Some(node)) = (&tree, root.value.get("tree"))
-        && !tree.is_dir()
-    {
-        document.report(node.at, format!("there is no directory {}", tree.display()), None);
-    }
+    let mut directory = |name| {
+        let node = fields.take(name)?;
+        let found = path(document, node, name, base)?;
+        if !found.is_dir() {
+            document.report(
+                node.at,
+                format!("there is no directory {}", found.display()),
+                None,
+            );
+        }
+        Some(found)
+    };
+    let (tree, files) = (directory("tree"), directory("files"));
     let packages = fields
         .take("packages")
         .map_or(Vec::new(), |node| packages(document, node));
@@ -191,6 +198,7 @@ fn read(document: &mut Document<'_>, root: &Node, file: &Path, base: &Path) -> O
         tree,
         packages,
         npm,
+        files,
         hosts,
     })
 }

@@ -5,13 +5,15 @@
 //! then the starter's end takes the lab with it: a command that was interrupted leaves nothing half made.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use lab::{Host, Image, Lab, LabError, Repo, os};
+use lab::serve::{self, FileServer, Offer};
+use lab::{Host, Image, Lab, LabError, Repo, npm, os};
 use serde::{Deserialize, Serialize};
 
 use super::file::{LabFile, MASTER, unknown};
@@ -49,6 +51,8 @@ struct Keeper {
     folder: Folder,
     file: LabFile,
     lab: Lab,
+    /// What hosts fetch from elsewhere; without it, from nowhere.
+    _server: Option<FileServer>,
     /// One change of the hosts at a time.
     changing: Mutex<()>,
 }
@@ -76,7 +80,7 @@ pub fn keep(folder: &Folder, file: LabFile, around: &Surroundings) -> Result<(),
     let listener = listen(folder).map_err(|error| super::failure(&error))?;
     {
         let keeper = keeper.clone();
-        thread::spawn(move || serve(&keeper, &listener, &tell_end));
+        thread::spawn(move || attend(&keeper, &listener, &tell_end));
     }
     tell(&News::Ready);
     // A starter that did not hear it is gone, and wanted none of this.
@@ -116,14 +120,36 @@ fn up(folder: &Folder, file: LabFile, around: &Surroundings) -> Result<Keeper, L
     let specs: Vec<_> = file.hosts.iter().map(super::file::LabHost::spec).collect();
     let step = |step: &str| tell(&News::Step(step.to_owned()));
     let lab = Lab::up_at(folder.place(file.network), &image, &repo, &specs, &step)?;
+    let server = server(&file)?;
     step("project");
     tree::write(folder, &file, &lab, around)?;
     Ok(Keeper {
         folder: folder.clone(),
         file,
         lab,
+        _server: server,
         changing: Mutex::default(),
     })
+}
+
+/// Starts the file server, on this machine's address in the lab, where there is something to serve.
+fn server(file: &LabFile) -> Result<Option<FileServer>, LabError> {
+    let mut offers = Vec::new();
+    if !file.npm.is_empty() {
+        offers.push(Offer::npm(npm::packages(&file.npm)?));
+    }
+    offers.extend(file.files.iter().map(|dir| Offer::files("/files", dir)));
+    if offers.is_empty() {
+        return Ok(None);
+    }
+    let address = SocketAddr::new(file.network.outside().into(), serve::PORT);
+    let server = FileServer::http(address, offers);
+    let server = server.map_err(|source| os::OsError::File {
+        verb: "serve files on",
+        path: address.to_string().into(),
+        source,
+    })?;
+    Ok(Some(server))
 }
 
 fn listen(folder: &Folder) -> Result<UnixListener, LabError> {
@@ -138,7 +164,7 @@ fn listen(folder: &Folder) -> Result<UnixListener, LabError> {
     Ok(listener)
 }
 
-fn serve(keeper: &Arc<Keeper>, listener: &UnixListener, end: &Sender<UnixStream>) {
+fn attend(keeper: &Arc<Keeper>, listener: &UnixListener, end: &Sender<UnixStream>) {
     for stream in listener.incoming().flatten() {
         let (keeper, end) = (keeper.clone(), end.clone());
         thread::spawn(move || keeper.answer(stream, &end));
@@ -210,24 +236,34 @@ impl Keeper {
     }
 
     fn fault(&self, host: &str, fault: &Fault) -> Result<(), Failure> {
-        if host == MASTER {
-            return Err(Failure::usage("the cable of this machine cannot be broken yet"));
+        let fail = |error| super::failure(&error);
+        let cable = if host == MASTER {
+            self.lab.cable()
+        } else {
+            self.host(host)?.cable()
+        };
+        match fault {
+            Fault::Cut => return cable.cut().map_err(fail),
+            Fault::Heal => return cable.heal().map_err(fail),
+            Fault::Delay(ms) => return cable.delay(Duration::from_millis((*ms).into())).map_err(fail),
+            Fault::Loss(percent) => return cable.lose(*percent).map_err(fail),
+            _ if host == MASTER => {
+                return Err(Failure::usage("of this machine only the cable is broken")
+                    .hint("cut, heal, delay or loss"));
+            }
+            _ => (),
         }
         let host = self.host(host)?;
         let done = match fault {
-            Fault::Cut => host.cut(),
-            Fault::Heal => host.heal(),
-            Fault::Delay(_) => return Err(Failure::usage("a cable cannot be made slow yet")),
-            Fault::Loss(percent) => host.lose(*percent),
             Fault::Fill(path) => host.fill(path),
             Fault::Unfill(path) => host.unfill(path),
             Fault::Reboot if host.is_up() => host.reboot(),
             Fault::Reboot => host.start(),
             Fault::Crash => host.crash(),
             Fault::Freeze => host.freeze(),
-            Fault::Thaw => host.thaw(),
+            _ => host.thaw(),
         };
-        done.map_err(|error| super::failure(&error))
+        done.map_err(fail)
     }
 
     fn status(&self) -> Status {
@@ -245,7 +281,8 @@ impl Keeper {
                 boots: host.boots(),
                 processes: usage.processes,
                 memory_mib: usage.memory_kib / 1024,
-                faults: Vec::new(),
+                disk_mib: usage.written >> 20,
+                faults: host.faults(),
             };
             hosts.insert(host.name().to_owned(), status);
         }
@@ -256,8 +293,8 @@ impl Keeper {
             vip: self.file.vip.map(|vip| vip.to_string()),
             keeper: std::process::id(),
             memory_mib: hosts.values().map(|host| host.memory_mib).sum(),
-            disk_mib: self.lab.written().unwrap_or(0) >> 20,
-            faults: Vec::new(),
+            disk_mib: hosts.values().map(|host| host.disk_mib).sum(),
+            faults: self.lab.cable().faults(),
             hosts,
         }
     }

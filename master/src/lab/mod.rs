@@ -43,6 +43,10 @@ pub fn failure(error: &LabError) -> Failure {
         ),
         LabError::NotOurs(_) => (Kind::Refused, "name another directory with --dir"),
         LabError::Down(_) => (Kind::Host, "boot it with `salt-rs lab fault HOST reboot`"),
+        LabError::TooLarge { .. } => (
+            Kind::Refused,
+            "name a directory on the host's own disk, or one with a limit of its own",
+        ),
         LabError::Frozen(_) => (Kind::Host, "let it go on with `salt-rs lab fault HOST thaw`"),
         _ => return Failure::new(Kind::Host, text),
     };

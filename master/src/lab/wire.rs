@@ -124,6 +124,8 @@ pub struct HostStatus {
     pub processes: usize,
     /// Memory they take, in MiB.
     pub memory_mib: u64,
+    /// What was written on its disk.
+    pub disk_mib: u64,
     /// What `lab fault` did to it and nobody took back.
     pub faults: Vec<String>,
 }

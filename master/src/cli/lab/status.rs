@@ -26,25 +26,26 @@ pub(super) fn run(ground: &Ground) -> Result<u8, Failure> {
         return Ok(code);
     }
     let heading = format!(
-        "{:16} {:16} {:8} {:>6} {:>10} {:>8}  {}",
-        "HOST", "ADDRESS", "STATE", "BOOTS", "PROCESSES", "MEMORY", "FAULTS"
+        "{:16} {:16} {:8} {:>6} {:>10} {:>8} {:>8}  {}",
+        "HOST", "ADDRESS", "STATE", "BOOTS", "PROCESSES", "MEMORY", "DISK", "FAULTS"
     );
     screen.out(screen.paint(Tone::Strong, heading.trim_end()));
     for (name, host) in &status.hosts {
         let tone = if host.state == "up" { Tone::Good } else { Tone::Bad };
         let state = screen.paint(tone, format!("{:8}", host.state));
         let line = format!(
-            "{name:16} {:16} {state} {:>6} {:>10} {:>6} M  {}",
+            "{name:16} {:16} {state} {:>6} {:>10} {:>6} M {:>6} M  {}",
             host.ip,
             host.boots,
             host.processes,
             host.memory_mib,
+            host.disk_mib,
             host.faults.join(", ")
         );
         screen.out(line.trim_end());
     }
     if !status.faults.is_empty() {
-        screen.out(format!("{:16} {:56} {}", "master", "", status.faults.join(", ")));
+        screen.out(format!("{:16} {:61} {}", "master", "", status.faults.join(", ")));
     }
     screen.out(format!(
         "{} hosts in {}, {} MiB of memory, {} MiB written; {}",

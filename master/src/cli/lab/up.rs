@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use std::time::Instant;
 
 use clap::Args;
-use lab::{Image, LabError, Repo, machine, os};
+use lab::{Image, LabError, Repo, machine, npm, os};
 use serde_json::{Value, json};
 
 use super::Ground;
@@ -138,6 +138,10 @@ fn cached(file: &LabFile, steps: &mut Steps<'_>) -> Result<(), Failure> {
     let image = Image::of(file.image, &[]).map_err(|error| failure(&error))?;
     steps.begin("packages");
     Repo::of(&image, &file.packages).map_err(|error| failure(&error))?;
+    if !file.npm.is_empty() {
+        steps.begin("npm packages");
+        npm::packages(&file.npm).map_err(|error| failure(&error))?;
+    }
     Ok(())
 }
 
