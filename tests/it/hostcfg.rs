@@ -145,6 +145,15 @@ lab-gone:
     - check_cmd: /usr/sbin/visudo -cf
 ",
     ),
+    (
+        "salt/eve.sls",
+        "
+eve's key:
+  ssh_auth.present:
+    - name: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK2l eve
+    - user: eve
+",
+    ),
     ("pillar/top.sls", "base:\n  '*':\n    - keys\n"),
 ];
 
@@ -160,6 +169,7 @@ pager() { update-alternatives --install /usr/bin/$1 $1 /bin/$2 $3 --slave /usr/s
 pager lab-pager less 10; pager lab-pager more 20; pager lab-pager most 5
 update-alternatives --set lab-pager /bin/most
 pager lab-old less 10; pager lab-old more 5
+useradd -m eve && ln -s /root/.ssh /home/eve/.ssh && chown -h eve: /home/eve/.ssh
 python3 -m venv /opt/v
 mkdir -p /srv/wheels
 python3 - <<'END'
@@ -255,6 +265,10 @@ fn hosts_are_configured_and_put_back() {
         refused.stdout
     );
     host.check("visudo -c").unwrap();
+
+    // A user's link does not lead us to root's keys.
+    project.salt_rs(&["apply", "*", "eve", "--json"]).expect(1);
+    host.check("! grep eve /root/.ssh/authorized_keys").unwrap();
 
     // A job of ours that was edited by hand is a conflict; one that was added beside it is left alone.
     host.check("crontab -l | sed 's/ 3 \\* / 4 * /' | crontab -")

@@ -87,14 +87,12 @@ impl State for File {
         }
         let act = table.put(host, &wanted);
         let diff = text::diff(now, &wanted);
+        let would = format!("The following values are set to be changed:\ndiff: {diff}\n");
         Ok(Plan::change(
             vec![act],
             one("diff", diff),
             format!("Crontab for user {user} was updated"),
         )
-        .or_would(
-            format!("The crontab of user {user} is set to be changed"),
-            Some(Args::new()),
-        ))
+        .or_would(would, Some(Args::new())))
     }
 }

@@ -99,7 +99,7 @@ impl Table {
             true => perms::gid(host, "crontab")?.unwrap_or(0),
             false => 0,
         };
-        let whole = Whole::read(host, &format!("{spool}/{user}"))?;
+        let whole = Whole::unlinked(host, &format!("{spool}/{user}"))?;
         let fresh = Meta {
             mode: 0o600,
             uid: perms::uid(host, user)?.unwrap_or(0),
@@ -163,11 +163,10 @@ impl Table {
 
     /// The act that puts a whole text in, with the lines at its top that Debian's `crontab` hides.
     pub(super) fn put(&self, host: &Host<'_>, text: &str) -> Act {
-        let header = HEADER.lines().next().unwrap_or_default();
-        if self.debian && !text.starts_with(header) {
-            return self
-                .whole
-                .write(host, &format!("{HEADER}{text}"), self.fresh.clone());
+        if self.debian && headed(text).is_none() {
+            let header = headed(&self.whole.text).unwrap_or(HEADER);
+            let text = format!("{header}{text}");
+            return self.whole.write(host, &text, self.fresh.clone());
         }
         self.whole.write(host, text, self.fresh.clone())
     }

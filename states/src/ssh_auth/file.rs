@@ -40,7 +40,7 @@ impl File {
         let path = place(&config, user, account)?;
         host.expect([Question::Follow(account.home.clone())]);
         host.expect([Question::Follow(paths::parent(&path).to_owned())]);
-        let whole = Whole::read(host, &path)?;
+        let whole = Whole::unlinked(host, &path)?;
         Ok(Some(Self {
             uid: perms::uid(host, user)?.unwrap_or(0),
             gid: account.gid.unwrap_or(0),
