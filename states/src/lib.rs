@@ -27,6 +27,7 @@ pub mod git;
 pub mod group;
 pub mod hosts;
 pub mod ini;
+pub mod kmod;
 pub mod locale;
 pub mod module;
 pub mod mount;

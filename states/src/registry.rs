@@ -1,8 +1,8 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
 use crate::{
-    State, alternatives, archive, cmd, cron, file, git, group, hosts, ini, locale, module, mount, mysql,
-    network, npm, pip, pkg, pkgrepo, service, ssh_auth, sysctl, test, timezone, user,
+    State, alternatives, archive, cmd, cron, file, git, group, hosts, ini, kmod, locale, module, mount,
+    mysql, network, npm, pip, pkg, pkgrepo, service, ssh_auth, sysctl, test, timezone, user,
 };
 
 /// All state functions.
@@ -56,6 +56,8 @@ pub static STATES: &[&dyn State] = &[
     &cron::EnvPresent,
     &cron::EnvAbsent,
     &cron::File,
+    &kmod::Present,
+    &kmod::Absent,
     &timezone::System,
     &locale::System,
     &locale::Present,
