@@ -6,6 +6,20 @@ include:
   - packages
   - .config
 
+{%- if grains.get('selinux', {}).get('enabled') %}
+
+# SELinux keeps what keepalived asks by from connecting, unless told otherwise.
+keepalived-selinux:
+  cmd.run:
+    - name: setsebool -P keepalived_connect_any on
+    - unless: getsebool keepalived_connect_any | grep -q 'on$'
+    - undo: setsebool -P keepalived_connect_any off
+    - require:
+      - pkg: packages
+    - require_in:
+      - service: keepalived
+{%- endif %}
+
 /etc/keepalived/keepalived.conf:
   file.managed:
     - source: salt://haproxy/files/keepalived.conf.jinja
