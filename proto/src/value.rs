@@ -30,6 +30,8 @@ pub enum Address {
     Checkout(String),
     /// A thing of a database server.
     Mysql(MysqlAt),
+    /// nftables' whole rule set.
+    Firewall,
     /// What is mounted at a path, the topmost where there are several.
     Mount(String),
     /// An active swap device or file by its path.
@@ -47,6 +49,7 @@ impl fmt::Display for Address {
             Self::Sysctl(name) => write!(f, "sysctl {name}"),
             Self::Checkout(path) => write!(f, "checkout {path}"),
             Self::Mysql(at) => at.fmt(f),
+            Self::Firewall => f.write_str("firewall"),
             Self::Mount(path) => write!(f, "mount {path}"),
             Self::Swap(path) => write!(f, "swap {path}"),
         }

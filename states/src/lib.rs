@@ -33,6 +33,7 @@ pub mod module;
 pub mod mount;
 pub mod mysql;
 pub mod network;
+pub mod nftables;
 pub mod npm;
 pub mod pip;
 pub mod pkg;

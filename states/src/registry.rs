@@ -2,7 +2,7 @@
 
 use crate::{
     State, alternatives, archive, cmd, cron, file, git, group, hosts, ini, kmod, locale, module, mount,
-    mysql, network, npm, pip, pkg, pkgrepo, service, ssh_auth, sysctl, test, timezone, user,
+    mysql, network, nftables, npm, pip, pkg, pkgrepo, service, ssh_auth, sysctl, test, timezone, user,
 };
 
 /// All state functions.
@@ -75,6 +75,15 @@ pub static STATES: &[&dyn State] = &[
     &mount::Swap,
     &mount::FstabPresent,
     &mount::FstabAbsent,
+    &nftables::TablePresent,
+    &nftables::TableAbsent,
+    &nftables::ChainPresent,
+    &nftables::ChainAbsent,
+    &nftables::Append,
+    &nftables::Insert,
+    &nftables::Delete,
+    &nftables::Flush,
+    &nftables::SetPolicy,
     &archive::Extracted,
     &git::Latest,
     &npm::Installed,

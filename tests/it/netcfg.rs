@@ -255,3 +255,188 @@ fn mounts_and_repositories_come_and_go() {
             .ends_with("# theirs\nmore /mnt/more tmpfs noauto 0 0\n")
     );
 }
+
+/// Services whose configuration is checked before it goes live, and a live rule besides.
+const SERVICES: &[(&str, &str)] = &[
+    ("salt/top.sls", "base:\n  '*':\n    - lb\n"),
+    (
+        "salt/lb.sls",
+        "
+{% for name, path, check in [
+  ('haproxy', '/etc/haproxy/haproxy.cfg', 'haproxy -c -f'),
+  ('keepalived', '/etc/keepalived/keepalived.conf', 'keepalived -t -f'),
+  ('nginx', '/etc/nginx/conf.d/app.conf', 'nginx -t #'),
+  ('nftables', '/etc/nftables.conf', 'nft -c -f'),
+] %}
+{{ name }}:
+  pkg.installed:
+    - name: {{ {'nginx': 'nginx-light'}.get(name, name) }}
+  service.running:
+    - reload: {{ pillar['reload'] }}
+    - require:
+      - pkg: {{ name }}
+    - watch:
+      - file: {{ path }}
+
+{{ path }}:
+  file.managed:
+    - source: salt://{{ name }}.conf
+    - check_cmd: '{{ check }}'
+    - require:
+      - pkg: {{ name }}
+{% endfor %}
+
+let ssh in:
+  nftables.insert:
+    - table: filter
+    - chain: input
+    - family: inet
+    - proto: tcp
+    - dport: 22
+    - source: 192.0.2.0/24
+    - jump: accept
+    - require:
+      - service: nftables
+",
+    ),
+    (
+        "salt/haproxy.conf",
+        "global\n  log /dev/log local0\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\nfrontend f\n  bind :8081\n  default_backend b\nbackend b\n  server one 127.0.0.1:80\n",
+    ),
+    (
+        "salt/keepalived.conf",
+        "vrrp_instance one {\n  interface lo\n  virtual_router_id 7\n  priority 100\n  virtual_ipaddress {\n    192.0.2.7\n  }\n}\n",
+    ),
+    ("salt/nginx.conf", "server { listen 8082; return 204; }\n"),
+    (
+        "salt/nftables.conf",
+        "flush ruleset\ntable inet filter {\n  chain input {\n    type filter hook input priority filter;\n  }\n}\n",
+    ),
+    ("pillar/top.sls", "base:\n  '*':\n    - common\n"),
+    ("pillar/common.sls", "reload: True\n"),
+];
+
+/// What each checker says of a bad file, by its path.
+const REFUSALS: &[(&str, &str, &str, &str)] = &[
+    (
+        "haproxy",
+        "/etc/haproxy/haproxy.cfg",
+        "frontend f\n  bnid :8081\n",
+        "[/etc/haproxy/haproxy.cfg:2]",
+    ),
+    (
+        "keepalived",
+        "/etc/keepalived/keepalived.conf",
+        "vrrp_instance one {\n  nonsense 1\n}\n",
+        "(/etc/keepalived/keepalived.conf: Line 2) Unknown keyword 'nonsense'",
+    ),
+    (
+        "nginx",
+        "/etc/nginx/conf.d/app.conf",
+        "server { lisen 8082; }\n",
+        "unknown directive \"lisen\" in /etc/nginx/conf.d/app.conf:1",
+    ),
+    (
+        "nftables",
+        "/etc/nftables.conf",
+        "tabel inet filter {}\n",
+        "/etc/nftables.conf:1:1-5: Error",
+    ),
+];
+
+#[test]
+fn bad_configuration_never_goes_live() {
+    let lab = Lab::up(&[HostSpec::systemd("lb1")]).unwrap();
+    let lb1 = lab.host("lb1");
+    lb1.check("apt-get -q update && apt-get -qy install tree && apt-get -qy purge tree")
+        .unwrap();
+    let project = Project::on(&lab, SERVICES);
+    let before = lb1.tree(NOISE).unwrap();
+    converge(&project);
+    let rules = || lb1.check("nft -s list ruleset").unwrap();
+    let first = rules();
+    assert!(
+        first.contains("ip saddr 192.0.2.0/24 tcp dport 22 accept"),
+        "{first}"
+    );
+    assert_eq!(
+        lb1.check("curl -s -o /dev/null -w %{http_code} http://127.0.0.1:8082/")
+            .unwrap()
+            .trim(),
+        "204"
+    );
+
+    // Every checker refuses, says why in its own words and by the path people know, and nothing is touched.
+    let files = || lb1.tree(NOISE).unwrap();
+    let pids = || {
+        lb1.check("systemctl show -p MainPID,ActiveEnterTimestampMonotonic haproxy nginx keepalived")
+            .unwrap()
+    };
+    let (tree, running) = (files(), pids());
+    for (name, _, text, _) in REFUSALS {
+        project.write(&format!("salt/{name}.conf"), text);
+    }
+    project.commit("bad");
+    let refused = project.salt_rs(&["apply", "--json"]).expect(1);
+    for (name, path, _, said) in REFUSALS {
+        let told = comment(&refused, path);
+        assert!(
+            told.starts_with("check_cmd execution failed\n") && told.contains(said),
+            "{told}"
+        );
+        let told = service(&refused, name);
+        assert!(told.starts_with("One or more requisite failed"), "{told}");
+    }
+    assert_eq!(tree.diff(&files()), Vec::<String>::new());
+    assert_eq!((running, rules()), (pids(), first.clone()));
+
+    // A file that no checker can fault, but with which the service does not start: the state says what the service said.
+    for (path, text) in SERVICES {
+        project.write(path, text);
+    }
+    let haproxy = SERVICES
+        .iter()
+        .find(|(path, _)| path.ends_with("haproxy.conf"))
+        .unwrap()
+        .1;
+    project.write("salt/haproxy.conf", &haproxy.replace(":8081", "203.0.113.9:8081"));
+    project.write("pillar/common.sls", "reload: False\n");
+    project.commit("does not start");
+    let failed = project.salt_rs(&["apply", "--json"]).expect(1);
+    let told = service(&failed, "haproxy");
+    assert!(
+        told.contains("cannot bind socket") && told.contains("203.0.113.9:8081"),
+        "{told}"
+    );
+    project.salt_rs(&["rollback"]).expect(0);
+    assert_eq!(lb1.check("systemctl is-active haproxy").unwrap(), "active");
+    assert_eq!(tree.diff(&files()), Vec::<String>::new());
+
+    // A rule somebody set by hand since is a conflict; without it everything goes.
+    lb1.check("nft add rule inet filter input udp dport 53 accept")
+        .unwrap();
+    let conflict = project.salt_rs(&["rollback", "--plan"]).expect(5);
+    assert!(
+        format!("{}{}", conflict.stdout, conflict.stderr).contains("firewall"),
+        "{}",
+        conflict.stdout
+    );
+    lb1.check(
+        "nft -f - << 'E'\nflush ruleset\n{first}\nE"
+            .replace("{first}", &first)
+            .as_str(),
+    )
+    .unwrap();
+    project.salt_rs(&["rollback"]).expect(0);
+    assert_eq!(before.diff(&files()), Vec::<String>::new());
+}
+
+/// The comment of a service's state.
+fn service(ran: &Ran, id: &str) -> String {
+    let document = ran.json();
+    let states = document["hosts"]["lb1"]["states"].as_array().unwrap();
+    let found = states
+        .iter()
+        .find(|state| state["id"] == id && state["state"] == "service");
+    found.unwrap()["comment"].as_str().unwrap().to_owned()
+}

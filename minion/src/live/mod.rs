@@ -12,6 +12,7 @@
 //! | [`checkout`] | git work trees |
 //! | [`mysql`] | database servers |
 //! | [`mount`] | mounted file systems and swap |
+//! | [`firewall`] | nftables' rule set |
 //! | [`fetch`], [`unpack`] | downloads and archives, into the object store |
 
 pub mod account;
@@ -20,6 +21,7 @@ pub mod checkout;
 pub mod command;
 pub(crate) mod database;
 pub mod fetch;
+pub mod firewall;
 pub mod grains;
 pub mod mount;
 pub mod mysql;
@@ -120,6 +122,7 @@ impl Live {
             Address::Checkout(path) => self.read_checkout(path),
             Address::Mysql(at) => self.read_mysql(at),
             Address::Mount(path) => self.read_mount(path),
+            Address::Firewall => self.read_firewall(),
             Address::Swap(path) => self.read_swap(path),
         }
     }
@@ -187,6 +190,7 @@ impl Live {
                 Address::Checkout(path) => self.observe_checkout(path, expect, to),
                 Address::Mysql(at) => self.observe_mysql(at, expect, to),
                 Address::Mount(_) | Address::Swap(_) => self.observe_mounted(at, expect, to),
+                Address::Firewall => self.observe_firewall(expect, to),
             },
             Act::Run { touches, .. } => self.observe_touched(touches),
             Act::Poke { unit, .. } => self.observe_poke(unit),
@@ -210,6 +214,7 @@ impl Live {
                 Address::Checkout(path) => self.assign_checkout(path, expect, to),
                 Address::Mysql(at) => self.assign_mysql(at, expect, to, before),
                 Address::Mount(_) | Address::Swap(_) => self.assign_mounted(at, expect, to),
+                Address::Firewall => self.assign_firewall(expect, to),
             },
             Act::Run { command, touches, .. } => self.run_touching(command, touches, before),
             Act::Poke { unit, how } => self.poke(unit, *how),

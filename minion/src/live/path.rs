@@ -5,6 +5,7 @@
 //! in reverse order makes the parents before what is in them.
 
 mod assign;
+mod check;
 mod keep;
 pub(crate) mod read;
 #[cfg(test)]

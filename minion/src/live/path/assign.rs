@@ -11,7 +11,7 @@ use super::read::{self, Seen};
 use super::walk::{self, Place, Walk};
 use super::write::{self, Strictness};
 use super::{join, nothing_there, told, tree};
-use crate::live::{Live, botched, command, failed, moved, refused};
+use crate::live::{Live, botched, failed, moved, refused};
 use crate::system::Botched;
 
 impl Live {
@@ -114,24 +114,6 @@ impl Live {
             ))),
             other => other.map_err(broken),
         }
-    }
-
-    /// Lets a validator see the staged file.
-    fn judge(&mut self, place: &Place, staged: &OsStr, check: Option<&Command>) -> Result<(), Problem> {
-        let Some(check) = check else { return Ok(()) };
-        let parent = place.path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let path = format!("{parent}/{}", staged.to_string_lossy());
-        let mut command = check.clone();
-        match (&check.shell, command.argv.first_mut()) {
-            (Some(_), Some(text)) => *text = format!("{text} {}", command::quoted(&path)),
-            _ => command.argv.push(path),
-        }
-        let output = self.run(&command)?;
-        if output.success(&command) {
-            return Ok(());
-        }
-        let said = [output.stdout.as_str(), output.stderr.as_str()].join("\n");
-        Err(refused(format!("check_cmd execution failed\n{}", said.trim())))
     }
 
     /// Removes what is there, entry by entry as it was kept.
