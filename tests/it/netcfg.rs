@@ -305,7 +305,7 @@ let ssh in:
     ),
     (
         "salt/keepalived.conf",
-        "vrrp_instance one {\n  interface lo\n  virtual_router_id 7\n  priority 100\n  virtual_ipaddress {\n    192.0.2.7\n  }\n}\n",
+        "vrrp_instance one {\n  interface eth0\n  virtual_router_id 7\n  priority 100\n  virtual_ipaddress {\n    192.0.2.7\n  }\n}\n",
     ),
     ("salt/nginx.conf", "server { listen 8082; return 204; }\n"),
     (
@@ -340,7 +340,7 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
         "nftables",
         "/etc/nftables.conf",
         "tabel inet filter {}\n",
-        "/etc/nftables.conf:1:1-5: Error",
+        "/etc/nftables.conf:1:7-10: Error: syntax error",
     ),
 ];
 

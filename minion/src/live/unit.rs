@@ -283,8 +283,22 @@ impl Live {
 
     /// What a unit said last, for people.
     fn last_words(&self, name: &str) -> String {
-        let output = self.tool(&["systemctl", "status", "--no-pager", "-l", "-n", "20", "--", name]);
-        output.map(|output| output.stdout).unwrap_or_default()
+        let tell = |argv: &[&str]| self.tool(argv).map(|output| output.stdout).unwrap_or_default();
+        // What it said a moment ago may still be on its way to the journal.
+        tell(&["journalctl", "--sync"]);
+        let state = tell(&["systemctl", "status", "--no-pager", "-l", "-n", "0", "--", name]);
+        let said = tell(&[
+            "journalctl",
+            "-q",
+            "--no-pager",
+            "-o",
+            "cat",
+            "-n",
+            "20",
+            "-u",
+            name,
+        ]);
+        format!("{}\n{said}", state.trim_end())
     }
 
     /// Links that came or went, then the unit itself: taken back in reverse, the unit's own commands come first and the links

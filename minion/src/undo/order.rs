@@ -36,7 +36,9 @@ impl Put {
 /// Steps in reverse of what was done: databases while their server runs, units down, everything else, units up, then restarts.
 pub(super) fn order(mut puts: Vec<Put>, commands: &[Ran], pokes: Vec<Step>) -> Vec<Step> {
     puts.sort_by_key(|put| std::cmp::Reverse((put.moment, put.place)));
-    let (databases, puts): (Vec<Put>, Vec<Put>) = puts.into_iter().partition(|put| is_mysql(&put.at));
+    // The firewall, too, before its service goes: stopped, that takes all rules away.
+    let served = |put: &Put| is_mysql(&put.at) || put.at == Address::Firewall;
+    let (databases, puts): (Vec<Put>, Vec<Put>) = puts.into_iter().partition(served);
     let (down, rest): (Vec<Put>, Vec<Put>) = puts.into_iter().partition(Put::comes_down);
     let (up, rest): (Vec<Put>, Vec<Put>) = rest
         .into_iter()

@@ -379,6 +379,8 @@ impl<S: System> Back<'_, S> {
         let stays = live.iter().filter(|(at, _)| !matches!(at, Address::Unit(_)));
         all.extend(stays.map(|(at, was)| (at.clone(), was.clone())));
         all.extend(wanted.iter().map(|(at, to)| (at.clone(), to.clone())));
+        // Its own service decides what is loaded after it was put back.
+        all.remove(&Address::Firewall);
         // What is in a database server went back before all this, and the server may be gone by now.
         all.retain(|at, _| !is_mysql(at));
         for (at, to) in all {

@@ -109,7 +109,10 @@ pub(super) static SPEC: Spec = Spec {
         Param::new(
             "check_cmd",
             Kind::Text,
-            "Command run with the path of the new file appended before it goes live; it must succeed.",
+            "Command run with the file's path appended before the new contents go live; it must succeed, else nothing is \
+             written and the state fails with what it said. It sees the new contents at that path, everybody else still \
+             the old ones: `haproxy -c -f`, `visudo -cf`, `nft -c -f`, `promtool check config`. A part of a configuration \
+             is checked with its whole: in `'nginx -t #'` the path becomes a comment.",
         ),
         Param::new(
             "tmp_dir",
