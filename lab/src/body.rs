@@ -275,16 +275,27 @@ impl Body {
         let wait = self.changed.wait_timeout_while(state, BOOT, waiting);
         let (state, _) = wait.unwrap_or_else(PoisonError::into_inner);
         if state.boots < boots || state.init.is_none() {
+            let kept = state.kept;
             drop(state);
-            return Err(self.late("boot"));
+            return Err(if kept {
+                self.late("boot")
+            } else {
+                self.died("boot")
+            });
         }
         drop(state);
         if self.cable.is_cut() || self.site.cable.is_cut() {
             return Ok(());
         }
         let address = SocketAddr::new(self.ip.into(), 22);
-        let answer = os::wait_for(BOOT, || greets(address).then_some(()));
-        answer.ok_or_else(|| self.late("answer on ssh"))
+        // One that is gone will not answer any more.
+        let gone = || !self.lock().kept;
+        let answer = os::wait_for(BOOT, || (greets(address) || gone()).then_some(()));
+        match answer {
+            Some(()) if gone() => Err(self.died("answer on ssh")),
+            Some(()) => Ok(()),
+            None => Err(self.late("answer on ssh")),
+        }
     }
 
     /// Waits until the host is down.
@@ -299,18 +310,31 @@ impl Body {
     }
 
     pub(super) fn late(&self, what: &'static str) -> LabError {
+        LabError::Late {
+            host: self.spec.name.clone(),
+            what,
+            limit: BOOT,
+            log: self.last_words(),
+        }
+    }
+
+    fn died(&self, what: &'static str) -> LabError {
+        LabError::Died {
+            host: self.spec.name.clone(),
+            what,
+            log: self.last_words(),
+        }
+    }
+
+    /// The end of its boot log and its console.
+    fn last_words(&self) -> String {
         let mut log = String::new();
         for path in [self.log_file(), self.disk().join("console.log")] {
             let bytes = os::read(&path).unwrap_or_default();
             let bytes = &bytes[bytes.len().saturating_sub(2000)..];
             log.push_str(&String::from_utf8_lossy(bytes));
         }
-        LabError::Late {
-            host: self.spec.name.clone(),
-            what,
-            limit: BOOT,
-            log,
-        }
+        log
     }
 
     fn log_file(&self) -> PathBuf {

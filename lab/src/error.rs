@@ -86,6 +86,16 @@ pub enum LabError {
         /// End of its console and boot log.
         log: String,
     },
+    /// It ended instead of going on.
+    #[error("host {host}: no {what}, its first process ended; it last said:\n{log}")]
+    Died {
+        /// Which host.
+        host: String,
+        /// What was waited for.
+        what: &'static str,
+        /// End of its console and boot log.
+        log: String,
+    },
     /// A command on a host that was expected to succeed.
     #[error("host {host}: `{command}` ended with {code}: {said}")]
     Command {

@@ -120,7 +120,15 @@ impl Image {
                 .env("MIRROR", &mirror)
                 .env("SECURITY", &security);
             build.env("PACKAGES", &packages).env("FINISH", variant.finish);
-            os::checked(&mut build).map(drop).map_err(LabError::from)
+            match os::checked(&mut build) {
+                // The whole script is no name for a program.
+                Err(os::OsError::Failed { status, stderr, .. }) => Err(LabError::Os(os::OsError::Failed {
+                    program: "debootstrap".to_owned(),
+                    status,
+                    stderr,
+                })),
+                other => Ok(other.map(drop)?),
+            }
         })?;
         Ok(Image { path })
     }

@@ -60,7 +60,9 @@ impl Repo {
         let path = cached("repo", &recipe, |path| {
             machine::disk(path, REPO_MB)?;
             os::make_dir(&path.join("partial"))?;
-            download(image, path, &debian)?;
+            if !debian.is_empty() {
+                download(image, path, &debian)?;
+            }
             build_ours(path)?;
             updated.iter().try_for_each(|package| build_next(path, package))?;
             index(path)

@@ -20,6 +20,8 @@ mod hostile;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod lab;
+#[cfg(test)]
 mod lint;
 #[cfg(test)]
 mod mysql;

@@ -11,6 +11,7 @@ pub mod tree;
 pub mod wire;
 
 use lab::LabError;
+use lab::os::OsError;
 
 use crate::failure::{Failure, Kind};
 
@@ -42,6 +43,17 @@ pub fn failure(error: &LabError) -> Failure {
             "see `salt-rs lab status`; take it down with `salt-rs lab down`, or use another --dir and network",
         ),
         LabError::NotOurs(_) => (Kind::Refused, "name another directory with --dir"),
+        LabError::Os(OsError::Failed { program, .. })
+            if ["apt-get", "debootstrap", "npm", "curl"]
+                .iter()
+                .any(|name| program.starts_with(name)) =>
+        {
+            (
+                Kind::Host,
+                "the first time, the lab needs the network: `salt-rs lab prepare` where there is one; \
+                 $SALT_RS_LAB_MIRROR names another Debian mirror",
+            )
+        }
         LabError::Down(_) => (Kind::Host, "boot it with `salt-rs lab fault HOST reboot`"),
         LabError::TooLarge { .. } => (
             Kind::Refused,
