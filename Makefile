@@ -3,7 +3,7 @@
 CARGO ?= cargo
 JOBS ?= 2
 
-.PHONY: build test lint bench demo setup peers
+.PHONY: build test lint bench demo setup peers lab-mysql
 
 build:
 	$(CARGO) build --locked -j$(JOBS) --workspace
@@ -35,3 +35,7 @@ peers: setup
 # The README's tour on two real hosts of this machine.
 demo: setup build
 	$(CARGO) run --quiet --locked -j$(JOBS) -p salt-rs-tests --bin demo
+
+# The database states on MySQL itself, on two hosts of a Debian that has it; `make test` has them on MariaDB.
+lab-mysql: setup build
+	SALT_RS_TEST_MYSQL=1 $(CARGO) test --locked -j$(JOBS) -p salt-rs-tests --test it mysql::the_same_on_mysql_itself

@@ -44,6 +44,8 @@ pub struct Fake {
     pub performed: u64,
     /// The transaction of this number is done by half and fails.
     pub cut: Option<u64>,
+    /// The database server does not answer.
+    pub silent: bool,
 }
 
 impl Fake {
@@ -114,6 +116,7 @@ impl Fake {
 
     fn one(&self, question: &Question) -> Answer {
         match question {
+            Question::Read(Address::Mysql(_)) if self.silent => Answer::Failed("no answer".to_owned()),
             Question::Read(at) => Answer::Value(self.at(at)),
             Question::Follow(path) => Answer::Value(self.follow(path)),
             Question::Bytes(path) => {

@@ -96,6 +96,8 @@ pub static STATES: &[&dyn State] = &[
     &mysql::DatabaseAbsent,
     &mysql::GrantsPresent,
     &mysql::GrantsAbsent,
+    &mysql::QueryRun,
+    &mysql::QueryRunFile,
     &mysql::Replica,
     &mysql::ReplicaAbsent,
     &module::Run,

@@ -7,6 +7,7 @@ mod disk;
 mod file;
 mod grains;
 mod group;
+mod mysql;
 mod network;
 mod pkg;
 mod service;
@@ -41,6 +42,7 @@ pub static MODULES: &[&[Function]] = &[
     file::FUNCTIONS,
     grains::FUNCTIONS,
     group::FUNCTIONS,
+    mysql::FUNCTIONS,
     network::FUNCTIONS,
     pkg::FUNCTIONS,
     service::FUNCTIONS,

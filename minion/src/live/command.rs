@@ -44,6 +44,13 @@ impl Live {
     /// # Errors
     /// `Refused` when its user, group or directory does not exist; a program that does not exist is exit code 127.
     pub fn run(&self, command: &Command) -> Result<Output, Problem> {
+        if command
+            .argv
+            .first()
+            .is_some_and(|program| program == states::mysql::query::PROGRAM)
+        {
+            return self.query(command);
+        }
         let person = self.person(command)?;
         let argv = self.wrapped(command, &person)?;
         let Some((program, rest)) = argv.split_first() else {

@@ -143,7 +143,7 @@ impl Live {
             Question::Fetch { url, hash } => self.fetch(url, hash.as_deref()),
             Question::Unpack(ask) => self.unpack(ask),
             Question::Login(login) => {
-                self.databases.introduce(login);
+                self.introduce(login);
                 Ok(Answer::Missing)
             }
             Question::Call(call) => Ok(match crate::functions::call(self, call) {

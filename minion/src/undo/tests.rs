@@ -655,3 +655,62 @@ fn a_crontab_keeps_the_lines_of_others() {
     let refused = host.back(BackTo::Previous);
     assert_eq!((refused.outcome, refused.conflicts.len()), (Outcome::Refused, 1));
 }
+
+#[test]
+fn a_database_server_that_is_silent_holds_up_nothing() {
+    let at = Address::Mysql(proto::MysqlAt {
+        kind: proto::MysqlKind::Database,
+        name: "sample".into(),
+        server: String::new(),
+    });
+    let schema = |holds| {
+        Value::MysqlDatabase(proto::Schema {
+            holds,
+            ..proto::Schema::default()
+        })
+    };
+    let change = catalog(vec![
+        set("a", &[(path("/etc/new"), file("one"))]),
+        set("b", &[(at.clone(), schema(0))]),
+    ]);
+    let mut host = Host::new(host());
+    let before = host.world();
+    host.apply(&change);
+    host.fake.silent = true;
+    let report = host.back(BackTo::Previous);
+    assert_eq!(report.outcome, Outcome::Failed);
+    assert!(
+        report.failed[0].contains("mysql database sample was not taken back: no answer"),
+        "{report:?}"
+    );
+    assert!(host.fake.path("/etc/new").is_absent(), "the rest went back");
+    // It answers again: the rollback goes on where it was.
+    host.fake.silent = false;
+    assert_eq!(host.back(BackTo::Previous).outcome, Outcome::RolledBack);
+    assert_eq!(differ(&before, &host.world()), Vec::<Address>::new());
+
+    // Left out when told so, or when its package goes; data is never dropped.
+    host.apply(&change);
+    host.fake.silent = true;
+    let mut want = host.want(BackTo::Previous);
+    want.skip_conflicts = true;
+    let report = host.roll(&want);
+    assert_eq!(
+        (report.outcome, report.lost.len()),
+        (Outcome::RolledBack, 1),
+        "{report:?}"
+    );
+    host.fake.silent = false;
+    host.fake.world.remove(&at);
+    host.apply(&change);
+    host.fake.world.insert(at.clone(), schema(3));
+    let report = host.back(BackTo::Previous);
+    assert!(
+        report
+            .lost
+            .iter()
+            .any(|line| line.contains("sample stays: it holds 3")),
+        "{report:?}"
+    );
+    assert_eq!(host.fake.at(&at), schema(3));
+}

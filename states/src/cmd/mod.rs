@@ -1,7 +1,7 @@
 //! Salt's `cmd` state module. Guards (`unless`, `onlyif`, `creates`) are the run loop's affair.
 
 mod run;
-mod script;
+pub(crate) mod script;
 pub(crate) mod stateful;
 mod wait;
 

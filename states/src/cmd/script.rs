@@ -150,7 +150,7 @@ impl State for Script {
 }
 
 /// The text of the script; `None` when there is none.
-fn script(call: &Call<'_>, host: &Host<'_>, from: &str) -> Result<Option<String>, Stop> {
+pub(crate) fn script(call: &Call<'_>, host: &Host<'_>, from: &str) -> Result<Option<String>, Stop> {
     let bytes = match call.chunk.sources.get(from) {
         Some(Sourced::File { content, .. }) => host.object(content)?,
         Some(Sourced::Broken(why)) => return Err(Stop::Failed(why.clone())),

@@ -10,6 +10,9 @@ pub mod grant;
 mod grants_absent;
 mod grants_present;
 mod hash;
+pub mod query;
+mod query_run;
+mod query_run_file;
 mod replica;
 mod replica_absent;
 pub mod source;
@@ -20,6 +23,8 @@ pub use database_absent::DatabaseAbsent;
 pub use database_present::DatabasePresent;
 pub use grants_absent::GrantsAbsent;
 pub use grants_present::GrantsPresent;
+pub use query_run::QueryRun;
+pub use query_run_file::QueryRunFile;
 pub use replica::Replica;
 pub use replica_absent::ReplicaAbsent;
 pub use user_absent::UserAbsent;
@@ -30,7 +35,7 @@ use proto::{Address, Args, Login, MysqlAt, MysqlKind, Question, Value};
 use crate::{ArgsExt, Host, Kind, Param, Stop};
 
 /// Salt's arguments that say how the server is reached, by the word in [`MysqlAt::server`].
-const WORDS: &[(&str, &str)] = &[
+pub const WORDS: &[(&str, &str)] = &[
     ("connection_host", "host"),
     ("connection_port", "port"),
     ("connection_user", "user"),

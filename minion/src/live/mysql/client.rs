@@ -41,8 +41,10 @@ pub(crate) enum OnError {
 const MARK: &str = "salt-rs statement";
 /// First lines of every script: literals are read the same way on every server.
 const PRELUDE: &str = "SET SESSION sql_mode='';\n";
-/// How long a server that systemd says is up may take to answer.
+/// How long a server that is starting may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Seconds a script of our own may take.
+const LONGEST: u64 = 3600;
 /// Errors of the client: it could not connect.
 const NO_SERVER: &[u32] = &[2002, 2003, 2005, 2013, 2026];
 
@@ -65,7 +67,7 @@ impl Live {
             OnError::GoOn => &["--force"],
             OnError::Stop => &[],
         };
-        let output = self.reach(server, options, &script)?;
+        let output = self.reach(server, options, &script, Some(LONGEST))?;
         Ok(sorted(&output, statements.len()))
     }
 
@@ -82,10 +84,16 @@ impl Live {
     }
 
     /// Runs the client on a script; a server that is starting is waited for.
-    pub(crate) fn reach(&self, server: &str, options: &[&str], script: &str) -> Result<Output, Problem> {
-        let deadline = Instant::now() + PATIENCE;
+    pub(crate) fn reach(
+        &self,
+        server: &str,
+        options: &[&str],
+        script: &str,
+        timeout: Option<u64>,
+    ) -> Result<Output, Problem> {
+        let began = Instant::now();
         loop {
-            let output = self.client(server, options, script)?;
+            let output = self.client(server, options, script, timeout)?;
             let Some((_, complaint)) = complaints(&output.stderr).next() else {
                 if output.code == 0 || !output.stdout.is_empty() {
                     return Ok(output);
@@ -97,7 +105,7 @@ impl Live {
                 )));
             };
             let unreachable = NO_SERVER.contains(&complaint.code) && output.stdout.is_empty();
-            if unreachable && Instant::now() < deadline && self.is_coming_up(server) {
+            if unreachable && began.elapsed() < self.patience(server) {
                 std::thread::sleep(Duration::from_millis(100));
                 continue;
             }
@@ -113,27 +121,39 @@ impl Live {
         }
     }
 
-    /// Whether systemd runs (or starts) a server here that does not answer yet.
-    fn is_coming_up(&self, server: &str) -> bool {
-        let elsewhere = server.split(' ').any(|word| word.starts_with("host="));
+    /// How long to wait for a server here that does not answer: systemd knows whether it is starting. One that is up and
+    /// silent listens elsewhere.
+    fn patience(&self, server: &str) -> Duration {
+        if server.split(' ').any(|word| word.starts_with("host=")) {
+            return Duration::ZERO;
+        }
         let units = ["mariadb.service", "mysql.service", "mysqld.service"];
-        !elsewhere
-            && units.iter().any(|unit| {
-                let state = self.tool(&["systemctl", "is-active", unit]);
-                state
-                    .is_ok_and(|output| ["active", "activating", "reloading"].contains(&output.stdout.trim()))
-            })
+        let waits = units.iter().map(|unit| {
+            let output = self.tool(&["systemctl", "is-active", unit]);
+            match output.map(|output| output.stdout).unwrap_or_default().trim() {
+                "activating" | "reloading" => PATIENCE,
+                "active" => PATIENCE / 10,
+                _ => Duration::ZERO,
+            }
+        });
+        waits.max().unwrap_or_default()
     }
 
     /// Starts the client once.
-    fn client(&self, server: &str, options: &[&str], script: &str) -> Result<Output, Problem> {
+    fn client(
+        &self,
+        server: &str,
+        options: &[&str],
+        script: &str,
+        timeout: Option<u64>,
+    ) -> Result<Output, Problem> {
         let (mut argv, folder) = self.client_argv(self.client_program()?, server, "client")?;
         argv.extend(["--batch", "--binary-mode", "--connect-timeout=10"].map(str::to_owned));
         argv.extend(options.iter().map(|&option| option.to_owned()));
         let output = self.run(&Command {
             argv,
             stdin: Some(script.to_owned()),
-            timeout: Some(3600),
+            timeout,
             ..Command::default()
         });
         if let Some(folder) = folder {
@@ -253,7 +273,9 @@ fn sorted(output: &Output, count: usize) -> Vec<Answered> {
     for (line, complaint) in complaints(&output.stderr) {
         // Two lines for each statement, after those of the prelude.
         let place = line.checked_sub(PRELUDE.lines().count() + 1).map(|line| line / 2);
-        if let Some(answer) = place.and_then(|place| answers.get_mut(place)) {
+        // A statement of several lines is the last one.
+        let last = answers.len().saturating_sub(1);
+        if let Some(answer) = place.and_then(|place| answers.get_mut(place.min(last))) {
             *answer = Err(complaint);
         }
     }
@@ -267,7 +289,7 @@ fn sorted(output: &Output, count: usize) -> Vec<Answered> {
 }
 
 /// `ERROR 1133 (28000) at line 7: text` lines. Everything else the client says repeats statements and is nobody's business.
-fn complaints(stderr: &str) -> impl Iterator<Item = (usize, Complaint)> {
+pub(super) fn complaints(stderr: &str) -> impl Iterator<Item = (usize, Complaint)> {
     stderr.lines().filter_map(|line| {
         let rest = line.strip_prefix("ERROR ")?;
         let (head, text) = rest.split_once(": ")?;

@@ -5,6 +5,7 @@
 //! (a replica) a change is local and does not go into the binary log.
 
 mod client;
+mod query;
 mod seed;
 mod source;
 
@@ -39,11 +40,6 @@ impl std::fmt::Debug for Databases {
 }
 
 impl Databases {
-    /// How to log in to a server.
-    pub(crate) fn introduce(&mut self, login: &Login) {
-        self.logins.insert(login.server.clone(), login.password.clone());
-    }
-
     /// What was read holds no longer.
     pub(crate) fn forget(&mut self) {
         self.known.clear();
@@ -51,12 +47,19 @@ impl Databases {
 }
 
 impl Live {
+    /// How to log in to a server.
+    pub(crate) fn introduce(&mut self, login: &Login) {
+        self.databases
+            .logins
+            .insert(login.server.clone(), login.password.clone());
+    }
+
     /// Reads all things of database servers that a batch asks for, each server once.
     pub(crate) fn learn_mysql(&mut self, ask: &[Question]) {
         let mut by_server: BTreeMap<&str, Vec<&MysqlAt>> = BTreeMap::new();
         for question in ask {
             match question {
-                Question::Login(login) => self.databases.introduce(login),
+                Question::Login(login) => self.introduce(login),
                 Question::Read(Address::Mysql(at)) => by_server.entry(&at.server).or_default().push(at),
                 _ => {}
             }
@@ -187,6 +190,11 @@ impl Live {
                     at.name, schema.holds
                 ));
             }
+            (Value::Absent, Value::MysqlSource(source)) if source.seed.is_some() => {
+                fidelity = Fidelity::Compensated(
+                    "what the server is filled with stays when its source goes".to_owned(),
+                );
+            }
             _ => {}
         }
         before.push(image(at, was, fidelity));
@@ -309,7 +317,7 @@ impl Live {
         let bytes =
             bytes.map_err(|error| refused(format!("what makes {at} is not in the store: {error}")))?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        if text.contains(['\n', ';']) && text.contains('\n') {
+        if text.contains('\n') {
             return Err(refused(format!("what is to make {at} is not one statement")));
         }
         Ok(text)

@@ -12,6 +12,10 @@ use super::client::{Answered, OnError};
 /// How long both threads may take to run once they were started.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Errors of the thread that reads from the source which go away only when somebody changes something: not let in, what is
+/// needed is no longer there.
+const HOPELESS: &[&str] = &["1045", "1130", "1236", "1698", "2061", "3118", "4151"];
+
 /// The statements that tell where a server replicates from.
 pub(super) const ASKING: &[&str] = &[
     "SELECT VERSION()",
@@ -210,8 +214,9 @@ impl Live {
                 return Ok(());
             }
             let said = status.complaint();
+            let hopeless = HOPELESS.contains(&status.column("Last_IO_Errno").as_str());
             let stopped = !said.is_empty() && status.threads().iter().any(|state| state == "No");
-            if stopped || Instant::now() >= deadline {
+            if hopeless || stopped || Instant::now() >= deadline {
                 let [io, sql] = status.threads();
                 let said = if said.is_empty() {
                     "the server names no error"
