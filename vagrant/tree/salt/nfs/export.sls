@@ -1,4 +1,7 @@
 {%- set nfs = pillar['nfs'] %}
+include:
+  - packages
+
 # Whoever writes, files belong to this user, so that root on a client is nobody special here.
 backups:
   group.present:
@@ -16,7 +19,8 @@ backups:
 
 {%- if nfs.server == 'ganesha' %}
 
-# Its server cannot export an overlay, which is what the lab's hosts have for a disk: here it is memory.
+# Its server cannot export an overlay, which is what the lab's hosts have for a disk: here it is memory. The mount is
+# there before the package whose service holds on to it, so going back takes the package first.
 export-memory:
   mount.mounted:
     - name: {{ nfs.export }}
@@ -29,6 +33,7 @@ export-memory:
       - user: backups
     - require_in:
       - file: {{ nfs.export }}
+      - pkg: packages
 {%- endif %}
 
 {{ nfs.export }}:
