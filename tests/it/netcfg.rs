@@ -254,6 +254,11 @@ fn mounts_and_repositories_come_and_go() {
             .unwrap()
             .ends_with("# theirs\nmore /mnt/more tmpfs noauto 0 0\n")
     );
+    // Nor does systemd keep units made of lines that went.
+    let units = lb1
+        .check("systemctl list-unit-files --no-legend srv-scratch-deep.mount mnt-far.mount || true")
+        .unwrap();
+    assert_eq!(units, "");
 }
 
 /// Services whose configuration is checked before it goes live, and a live rule besides.

@@ -31,6 +31,10 @@ impl Live {
         let was = self.expected(&place, expect, to)?;
         let done = self.put(&place, &was, to, check, before);
         self.keep_times(path, to);
+        if path == "/etc/fstab" && done.is_ok() && self.has_systemd() {
+            // systemd makes units of its lines, and keeps those of lines that went; what it cannot read it tells later.
+            self.tool(&["systemctl", "daemon-reload"]).ok();
+        }
         let changes = self.changes_at(&place, &was, before);
         match (done, changes) {
             (Ok(()), Ok(changes)) => Ok(Performed {
