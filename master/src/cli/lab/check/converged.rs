@@ -41,10 +41,13 @@ pub(super) fn run(scene: &Scene) -> Result<Finding, Trouble> {
 
 /// Why hosts did not end as they should: the first cause of each.
 pub(in crate::cli::lab) fn causes(run: &RunResult) -> Vec<String> {
-    let bad = run
-        .hosts
-        .iter()
-        .filter(|host| !matches!(host.outcome, Outcome::Ok | Outcome::Changed));
+    let well = |outcome: Outcome| match outcome {
+        Outcome::Ok | Outcome::Changed => true,
+        // What was asked for.
+        Outcome::RolledBack => run.mode == Mode::Rollback,
+        _ => false,
+    };
+    let bad = run.hosts.iter().filter(|host| !well(host.outcome));
     bad.map(|host| {
         let failed = host
             .states

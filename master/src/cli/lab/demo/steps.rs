@@ -367,10 +367,7 @@ fn remember(stage: &mut Stage<'_>, run: &RunResult) {
 
 /// Takes the last run back, and the commit it was of.
 fn roll_back(stage: &mut Stage<'_>) -> Result<RunResult, Failure> {
-    let run = stage.scene()?.rollback(&stage.run, None)?;
-    if run.exit_code() != 0 {
-        return Err(state(causes(&run).join("; ")));
-    }
+    let run = whole(stage.scene()?.rollback(&stage.run, None)?)?;
     undo_commit(stage)?;
     Ok(run)
 }
