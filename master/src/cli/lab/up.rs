@@ -80,6 +80,12 @@ fn make(file: &LabFile, chosen: &Chosen, ground: &Ground, steps: &mut Steps<'_>)
     Ok(())
 }
 
+/// As `prepare`, for whoever tells of it in other words.
+pub(super) fn prepare_all(file: Option<&Path>, ground: &Ground) -> Result<(), Failure> {
+    let file = file.map(Path::to_owned);
+    prepare(&Prepare { file }, ground).map(drop)
+}
+
 pub(super) fn prepare(command: &Prepare, ground: &Ground) -> Result<u8, Failure> {
     let chosen = Chosen {
         file: command.file.clone(),

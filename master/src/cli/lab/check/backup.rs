@@ -28,7 +28,7 @@ pub(super) fn run(scene: &Scene) -> Result<Finding, Trouble> {
     let restored = start.elapsed();
     // Over the protocol itself, where its tools are there.
     let ask = format!(
-        "command -v nfs-cat > /dev/null || exit 0; nfs-cat 'nfs://{}{path}' | head -c 2 | wc -c",
+        "command -v nfs-cat > /dev/null || exit 0; timeout 10 nfs-cat 'nfs://{}{path}?version=4' | head -c 2 | wc -c",
         server.ip
     );
     let over_nfs = scene.on(&database.name, &ask)?.trim() == "2";

@@ -91,6 +91,11 @@ impl<'g> Stage<'g> {
         came.map(drop)
     }
 
+    /// Has image and packages in the cache.
+    pub(super) fn prepare(&self) -> Result<(), Failure> {
+        up::prepare_all(self.file.as_deref(), &self.quiet())
+    }
+
     /// Boots the hosts; how many.
     pub(super) fn up(&mut self) -> Result<usize, Failure> {
         let quiet = self.quiet();
@@ -163,6 +168,7 @@ impl<'g> Stage<'g> {
             folder: self.ground.folder.clone(),
             around: self.ground.around.clone(),
             screen: Screen {
+                json: false,
                 volume: Volume::Quiet,
                 live: false,
                 ..self.screen()
