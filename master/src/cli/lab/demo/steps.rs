@@ -259,7 +259,11 @@ fn wrong_is_noticed(stage: &mut Stage<'_>) -> Result<String, Failure> {
     let run = scene.apply("haproxy*", Some(1), CAREFULLY)?;
     let failed = failed(&run).ok_or_else(|| state("nobody noticed a balancer without servers"))?;
     let said = failed.1.changes.get("stdout").and_then(Json::as_str);
-    let said = said.unwrap_or(&failed.1.comment).lines().next().unwrap_or_default();
+    let said = said
+        .unwrap_or(&failed.1.comment)
+        .lines()
+        .next()
+        .unwrap_or_default();
     let text = format!(
         "valid, live on {} alone, and noticed there: {} ({said}); {} not run",
         failed.0,
