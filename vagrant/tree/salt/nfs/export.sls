@@ -31,7 +31,9 @@ export-memory:
     - persist: True
     - require:
       - user: backups
+    # Before the package, whose server runs as soon as it is there: going back, the server goes first and lets go of it.
     - require_in:
+      - pkg: packages
       - file: {{ nfs.export }}
       - pkg: packages
 {%- endif %}
