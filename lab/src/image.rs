@@ -141,7 +141,9 @@ impl Image {
 
 /// Where images and package repositories are kept between runs: `$SALT_RS_LAB_CACHE`, else `/var/cache/salt-rs-lab`.
 pub fn cache() -> PathBuf {
-    PathBuf::from(setting("SALT_RS_LAB_CACHE", "/var/cache/salt-rs-lab"))
+    let named = PathBuf::from(setting("SALT_RS_LAB_CACHE", "/var/cache/salt-rs-lab"));
+    // A process that goes elsewhere must find the same one.
+    std::path::absolute(&named).unwrap_or(named)
 }
 
 fn setting(name: &str, default: &str) -> String {

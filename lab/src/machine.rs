@@ -30,6 +30,7 @@ const TOOLS: &[Tool] = &[
     tool("ssh-keygen", "openssh-client"),
     tool("dpkg-deb", "dpkg"),
     tool("mkfs.ext4", "e2fsprogs"),
+    tool("git", "git"),
 ];
 
 /// Drops frames; needed by that fault alone.
@@ -61,6 +62,15 @@ pub(crate) fn ready(specs: &[HostSpec]) -> Result<(), LabError> {
         os::control(limit, "1024")?;
     }
     Ok(())
+}
+
+/// Leaves the session this process was started in: what ends that must not end this.
+pub fn leave_session() {
+    // Where it is refused, the process stays what it was: a member of its session.
+    _ = place::cgroups().and_then(|cgroups| {
+        let id = std::process::id().to_string();
+        Ok(os::control(&cgroups.join("cgroup.procs"), &id)?)
+    });
 }
 
 /// Programs this machine lacks.
@@ -152,7 +162,8 @@ pub fn features() -> Result<(), LabError> {
 /// # Errors
 /// When they do not.
 pub fn memory(hosts: usize, disks_mb: u64) -> Result<(), LabError> {
-    let needed = IDLE * u64::try_from(hosts).unwrap_or(u64::MAX) + disks_mb;
+    let hosts = u64::try_from(hosts).unwrap_or(u64::MAX);
+    let needed = IDLE.saturating_mul(hosts).saturating_add(disks_mb);
     let text = os::read_text(Path::new("/proc/meminfo"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
@@ -203,4 +214,33 @@ fn statvfs(path: &Path) -> Result<rustix::fs::StatVfs, LabError> {
         }
         .into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_told_with_figures() {
+        assert!(memory(1, 1).is_ok() && disk(Path::new("/"), 0).is_ok());
+        let memory = memory(11, 1 << 40).unwrap_err().to_string();
+        assert!(
+            memory.starts_with("not enough memory: 1099511628480 MiB needed"),
+            "{memory}"
+        );
+        let disk = disk(Path::new("/nowhere/at/all"), 1 << 40)
+            .unwrap_err()
+            .to_string();
+        assert!(disk.starts_with("not enough disk space below /: "), "{disk}");
+    }
+
+    #[test]
+    fn missing_programs_are_named_with_their_packages() {
+        assert!(has("sh") && !has("no-such-program"));
+        let text = LabError::Missing(vec![NFT, tool("ip", "iproute2")]).to_string();
+        assert_eq!(
+            text,
+            "real hosts need nft, ip on this machine; Debian's packages are nftables iproute2"
+        );
+    }
 }

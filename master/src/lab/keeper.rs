@@ -64,6 +64,7 @@ struct Keeper {
 pub fn keep(folder: &Folder, file: LabFile, around: &Surroundings) -> Result<(), Failure> {
     let (tell_end, end) = mpsc::channel::<UnixStream>();
     let starter = thread::spawn(starter);
+    lab::machine::leave_session();
     let keeper = match up(folder, file, around) {
         Ok(keeper) => Arc::new(keeper),
         Err(error) => {
@@ -207,6 +208,7 @@ impl Keeper {
     fn obey(&self, request: Request) -> Result<Answer, Failure> {
         match request {
             Request::Status => Ok(Answer::Status(self.status())),
+            Request::Address { host } => Ok(Answer::Address(self.host(&host)?.ip())),
             Request::Exec { host, line } => {
                 let out = self
                     .host(&host)?

@@ -16,6 +16,11 @@ use crate::failure::{Failure, Kind};
 pub enum Request {
     /// How the hosts are.
     Status,
+    /// Where a host is.
+    Address {
+        /// Which.
+        host: String,
+    },
     /// Take everything down. The answer is the end of the line.
     Down,
     /// Break something, or mend it.
@@ -66,6 +71,8 @@ pub enum Fault {
 pub enum Answer {
     /// To [`Request::Status`].
     Status(Status),
+    /// To [`Request::Address`].
+    Address(String),
     /// To [`Request::Fault`]: it is so now.
     Done,
     /// To [`Request::Exec`].
@@ -185,6 +192,18 @@ fn down(folder: &Folder) -> Failure {
 pub fn status(folder: &Folder) -> Result<Status, Failure> {
     match ask(folder, &Request::Status)? {
         Answer::Status(status) => Ok(status),
+        other => Err(Failure::bug(format!("the keeper answered {other:?}"))),
+    }
+}
+
+/// The address of a host.
+///
+/// # Errors
+/// As [`ask`], and when there is no such host.
+pub fn address(folder: &Folder, host: &str) -> Result<String, Failure> {
+    let host = host.to_owned();
+    match ask(folder, &Request::Address { host })? {
+        Answer::Address(ip) => Ok(ip),
         other => Err(Failure::bug(format!("the keeper answered {other:?}"))),
     }
 }

@@ -7,7 +7,6 @@ use lab::os;
 
 use super::Ground;
 use crate::failure::Failure;
-use crate::lab::file::unknown;
 use crate::lab::wire;
 
 /// Enter a host, or run a command there, over ssh
@@ -24,11 +23,7 @@ pub(super) struct Ssh {
 }
 
 pub(super) fn run(command: &Ssh, ground: &Ground) -> Result<u8, Failure> {
-    let status = wire::status(&ground.folder)?;
-    let host = status
-        .hosts
-        .get(&command.host)
-        .ok_or_else(|| unknown(&command.host, status.hosts.keys().map(String::as_str)))?;
+    let ip = wire::address(&ground.folder, &command.host)?;
     let mut ssh = os::command("ssh");
     ssh.args(["-F", "none", "-i"])
         .arg(ground.folder.file("id_ed25519"));
@@ -46,9 +41,7 @@ pub(super) fn run(command: &Ssh, ground: &Ground) -> Result<u8, Failure> {
     let known = ground.folder.file("known_hosts");
     ssh.arg("-o")
         .arg(format!("UserKnownHostsFile={}", known.display()));
-    ssh.arg(format!("root@{}", host.ip))
-        .arg("--")
-        .args(&command.command);
+    ssh.arg(format!("root@{ip}")).arg("--").args(&command.command);
     // It takes our place: the terminal, and how it ends, are its own.
     let error = ssh.exec();
     Err(Failure::usage(format!("cannot run ssh: {error}")))

@@ -70,7 +70,7 @@ pub(super) fn make_all(file: Option<&Path>, ground: &Ground) -> Result<(), Failu
 fn make(file: &LabFile, chosen: &Chosen, ground: &Ground, steps: &mut Steps<'_>) -> Result<(), Failure> {
     ready(file, ground, steps)?;
     ground.folder.make().map_err(|error| failure(&error))?;
-    let begun = cached(file, steps).and_then(|()| boot(chosen, ground, steps));
+    let begun = cached(file, steps).and_then(|()| boot(file, chosen, ground, steps));
     if let Err(problem) = begun {
         // What is half made goes; why it failed is what matters more than why it cannot be removed.
         ground.folder.clear().ok();
@@ -152,8 +152,8 @@ fn cached(file: &LabFile, steps: &mut Steps<'_>) -> Result<(), Failure> {
 }
 
 /// Starts the process that keeps the hosts and waits until they are up.
-fn boot(chosen: &Chosen, ground: &Ground, steps: &mut Steps<'_>) -> Result<(), Failure> {
-    let mut keeper = start(chosen, ground)?;
+fn boot(file: &LabFile, chosen: &Chosen, ground: &Ground, steps: &mut Steps<'_>) -> Result<(), Failure> {
+    let mut keeper = start(file, chosen, ground)?;
     let gone = || {
         let log = os::read(&ground.folder.log()).unwrap_or_default();
         let log = String::from_utf8_lossy(&log[log.len().saturating_sub(2000)..]).into_owned();
@@ -198,7 +198,7 @@ fn boot(chosen: &Chosen, ground: &Ground, steps: &mut Steps<'_>) -> Result<(), F
     Err(end)
 }
 
-fn start(chosen: &Chosen, ground: &Ground) -> Result<Child, Failure> {
+fn start(file: &LabFile, chosen: &Chosen, ground: &Ground) -> Result<Child, Failure> {
     let cannot =
         |error: &dyn std::fmt::Display| Failure::bug(format!("cannot start the lab's keeper: {error}"));
     let program = std::env::current_exe().map_err(|error| cannot(&error))?;
@@ -208,10 +208,9 @@ fn start(chosen: &Chosen, ground: &Ground) -> Result<Child, Failure> {
         .arg(program)
         .args(["lab", "keep", "--dir"])
         .arg(ground.folder.dir());
-    if let Some(file) = &chosen.file {
-        command.arg("--file").arg(ground.around.directory.join(file));
-    }
-    command.args(&chosen.hosts);
+    command.arg("--file").arg(&file.file).args(&chosen.hosts);
+    // It stands in nobody's way.
+    command.current_dir("/");
     let log = os::append(&ground.folder.log()).map_err(|error| failure(&error.into()))?;
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
     command.spawn().map_err(|error| cannot(&error))
