@@ -74,6 +74,11 @@ impl Host {
         std::os::unix::fs::symlink(to, self.path(path)).expect("a link");
     }
 
+    /// Takes a file away.
+    pub(crate) fn remove(&self, path: &str) {
+        std::fs::remove_file(self.path(path)).expect("a file");
+    }
+
     /// Sets permission bits.
     pub(crate) fn mode(&self, path: &str, mode: u32) {
         use std::os::unix::fs::PermissionsExt;

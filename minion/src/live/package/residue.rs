@@ -365,7 +365,7 @@ mod tests {
         );
         let before = host.live.observe_entries(&found).expect("kept");
         // The package's own scripts may be first.
-        fs::remove_file(host.path("/var/www/html/index.html")).expect("removed");
+        host.remove("/var/www/html/index.html");
         host.live.clear_residue(&among(&found, &before)).expect("cleared");
         assert!(host.live.cleared.contains("/var/www/html/index.html"));
         assert!(!host.path("/var/www/html").exists() && host.path("/var/lib/web/more").exists());
