@@ -24,7 +24,7 @@ haproxy-selinux:
     - template: jinja
     - mode: '0640'
     - group: haproxy
-    - check_cmd: {{ haproxy.haproxy }} -c -q -f
+    - check_cmd: {{ haproxy.haproxy }} -c -f
     - context:
         socket: {{ haproxy.socket }}
         web: {{ by_role.get('web', []) | json }}
