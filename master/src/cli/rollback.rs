@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use proto::frame::{BackTo, Rollback as Request, RollbackReport};
 use proto::{FromMaster, FromMinion, Outcome, StateResult};
-use serde_json::{Map, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::context::Context;
 use super::log::short;
@@ -125,7 +125,16 @@ fn target(command: &Rollback, context: &Context) -> Result<(BackTo, Vec<Host>), 
     match (&command.run, command.to) {
         (Some(run), _) => {
             let record = context.ledger.record(run)?;
-            let concerned: Vec<&str> = record.hosts.keys().map(String::as_str).collect();
+            let concerned: Vec<&str> = record
+                .hosts
+                .iter()
+                .filter(|(_, host)| may_have_changed(host))
+                .map(|(id, _)| id.as_str())
+                .collect();
+            if concerned.is_empty() {
+                let text = format!("run {} changed nothing on any host", record.run);
+                return Err(Failure::usage(text).hint("`salt-rs log` shows what each run did"));
+            }
             let hosts = match command.targets.target {
                 Some(_) => context
                     .hosts()?
@@ -139,6 +148,14 @@ fn target(command: &Rollback, context: &Context) -> Result<(BackTo, Vec<Host>), 
         (None, Some(generation)) => Ok((BackTo::Generation(generation), context.hosts()?)),
         (None, None) => Ok((BackTo::Previous, context.hosts()?)),
     }
+}
+
+/// Whether a run may have changed a host, by its record: one that was refused, not reached, or is at the generation it
+/// was at before has nothing to take back.
+fn may_have_changed(host: &Json) -> bool {
+    let untouched = matches!(host["outcome"].as_str(), Some("refused" | "unreachable"));
+    let same = !host["generation"].is_null() && host["generation"] == host["previous_generation"];
+    !untouched && !same
 }
 
 /// Sends one request to all hosts; the epoch of each is its own.
@@ -263,5 +280,46 @@ fn of_report(id: &str, report: &RollbackReport, command: &Rollback, stopped: boo
         traffic: Default::default(),
         peak_rss_kib: 0,
         cpu_ms: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hosts_that_a_run_may_have_changed_go_back() {
+        for (host, may) in [
+            (
+                json!({ "outcome": "changed", "generation": 3, "previous_generation": 2 }),
+                true,
+            ),
+            (
+                json!({ "outcome": "failed", "generation": 3, "previous_generation": 2 }),
+                true,
+            ),
+            (
+                json!({ "outcome": "failed", "generation": 2, "previous_generation": 2 }),
+                false,
+            ),
+            (
+                json!({ "outcome": "ok", "generation": 2, "previous_generation": 2 }),
+                false,
+            ),
+            (
+                json!({ "outcome": "unknown", "generation": null, "previous_generation": null }),
+                true,
+            ),
+            (
+                json!({ "outcome": "refused", "generation": null, "previous_generation": null }),
+                false,
+            ),
+            (
+                json!({ "outcome": "unreachable", "generation": null, "previous_generation": null }),
+                false,
+            ),
+        ] {
+            assert_eq!(may_have_changed(&host), may, "{host}");
+        }
     }
 }
