@@ -32,9 +32,9 @@ bench: setup
 peers: setup
 	tests/peers.sh $${PEERS:-/var/cache/salt-rs-lab/peers}
 
-# The README's tour on two real hosts of this machine.
-demo: setup build
-	$(CARGO) run --quiet --locked -j$(JOBS) -p salt-rs-tests --bin demo
+# Eleven real hosts on this machine: made, converged, checked, broken, rolled back, and taken down.
+demo: setup
+	$(CARGO) run --quiet --locked -j$(JOBS) -p salt-rs -- lab demo
 
 # The database states on MySQL itself, on two hosts of a Debian that has it; `make test` has them on MariaDB.
 lab-mysql: setup build

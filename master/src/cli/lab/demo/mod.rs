@@ -66,3 +66,27 @@ fn play(stage: &mut Stage<'_>) -> Result<(), Failure> {
 fn again(failure: &Failure) -> Failure {
     Failure::of(failure.kind, failure.diagnostics.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The `$` lines of the page's recording.
+    fn recorded() -> Vec<String> {
+        let page = include_str!("../../../../../README.md");
+        let (_, rest) = page.split_once("$ salt-rs lab demo\n").unwrap_or_default();
+        let (recording, _) = rest.split_once("\n```").unwrap_or_default();
+        let lines = recording.lines().filter_map(|line| line.strip_prefix("$ "));
+        let run = regex::Regex::new("[0-9A-HJKMNP-TV-Z]{26}").unwrap();
+        lines
+            .map(|line| run.replace_all(line, "RUN").into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_recording_in_the_readme_has_these_steps_in_this_order() {
+        let mut wanted: Vec<_> = STEPS.iter().map(|step| step.command.to_owned()).collect();
+        wanted.push("salt-rs lab down".to_owned());
+        assert_eq!(recorded(), wanted, "record it again: `salt-rs lab demo`");
+    }
+}

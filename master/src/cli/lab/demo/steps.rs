@@ -28,17 +28,15 @@ const NGINX: &str = "salt/web/config.sls";
 /// A source of later packages, and the package from there.
 const UPDATE: &str = "
 # Updates come from a repository of their own.
-/etc/apt/sources.list.d/next.list:
-  file.managed:
-    - contents: 'deb [trusted=yes] file:/srv/lab-repo/next ./'
-
 nginx-update:
+  pkgrepo.managed:
+    - name: deb [trusted=yes] file:/srv/lab-repo/next ./
+    - file: /etc/apt/sources.list.d/next.list
   pkg.latest:
     - name: nginx
-    - refresh: True
     - require:
       - pkg: packages
-      - file: /etc/apt/sources.list.d/next.list
+      - pkgrepo: nginx-update
 ";
 /// Preparing takes longer than this, in seconds, only when something has to be made.
 const COLD: f64 = 5.0;
