@@ -322,6 +322,27 @@ fn there_and_back(lab: &Lab, dialect: &Dialect) {
         "{again}"
     );
 
+    for (host, call, said) in [
+        ("db1", vec!["mysql.db_exists", "sample"], "true"),
+        ("db1", vec!["mysql.user_exists", "nobody"], "false"),
+        (
+            "db1",
+            vec!["mysql.user_grants", "app", "host='%'"],
+            "INSERT, SELECT, UPDATE ON `sample`.*",
+        ),
+        (
+            "db1",
+            vec!["mysql.query", "sample", "select 40 + 2 as answer"],
+            "42",
+        ),
+        ("db2", vec!["mysql.get_slave_status"], "Running\": \"Yes\""),
+    ] {
+        let ran = project
+            .salt_rs(&[&["call", host], call.as_slice(), &["--json"]].concat())
+            .expect(0);
+        assert!(ran.stdout.contains(said), "{call:?}: {ran}");
+    }
+
     // Threads that somebody stopped are started; what a server complains of is told.
     sql(db2, "stop replica");
     let started = project.salt_rs(&["apply", "db2", "--json"]).expect(0);
