@@ -245,6 +245,10 @@ impl Live {
     }
 
     fn control(&mut self, verb: &str, name: &str) -> Result<(), Problem> {
+        if matches!(verb, "start" | "restart" | "reload-or-restart") {
+            // A unit that fell over too often is not started any more, whatever its configuration says by now.
+            self.tool(&["systemctl", "reset-failed", "--", name])?;
+        }
         let output = self.tool(&["systemctl", "--no-pager", "--no-ask-password", verb, "--", name])?;
         if output.code == 0 && !output.timed_out {
             return Ok(());
