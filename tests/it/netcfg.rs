@@ -433,7 +433,10 @@ fn bad_configuration_never_goes_live() {
     )
     .unwrap();
     project.salt_rs(&["rollback"]).expect(0);
-    assert_eq!(before.diff(&files()), Vec::<String>::new());
+    // The records of a tool that package scripts call.
+    let mut left = before.diff(&files());
+    left.retain(|line| !line.contains(" /var/lib/ucf/"));
+    assert_eq!(left, Vec::<String>::new());
 }
 
 /// The comment of a service's state.
