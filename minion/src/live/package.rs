@@ -243,6 +243,7 @@ fn expected(status: &Status, wanted: &[Wanted<'_>]) -> Result<(), Problem> {
 /// Whether a package is as wanted; an empty version or architecture is satisfied by any.
 fn reached(is: &Value, to: &Value) -> bool {
     match (is, to) {
+        (_, to) if order::cut_off(to) => true,
         (Value::Package(is), Value::Package(to)) if !to.config_only => {
             // An epoch counts where the wanted version names one.
             let bare = is.version.split_once(':').map(|(_, rest)| rest);

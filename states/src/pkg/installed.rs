@@ -172,8 +172,7 @@ fn targets<'s, 'a>(
             Wanted::Any => String::new(),
             Wanted::Latest => {
                 let newest = known.clone().unwrap_or_default();
-                let newer = |now: &str| super::version::compare(&newest, now).is_gt();
-                if seen.version().is_some_and(|now| !newer(now)) {
+                if seen.version().is_some() && !seen.older_than(&newest) {
                     specified = true;
                     continue;
                 }
@@ -192,12 +191,10 @@ fn targets<'s, 'a>(
 /// The newest version that meets the conditions. A package nobody knows yet may be known once the lists are read anew.
 fn choose(host: &Host<'_>, seen: &Seen<'_>, unknown: bool) -> Result<String, Stop> {
     let available = versions(host, &seen.named.name)?;
-    let mut fine: Vec<&String> = available
+    let mut fine = available
         .iter()
-        .filter(|version| seen.named.wanted.accepts(version, false))
-        .collect();
-    fine.sort_by(|one, other| super::version::compare(one, other));
-    match fine.last() {
+        .filter(|version| seen.named.wanted.accepts(version, false));
+    match fine.next() {
         Some(version) => Ok((*version).clone()),
         None if unknown => Ok(String::new()),
         None => Err(Stop::Failed(format!(

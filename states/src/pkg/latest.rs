@@ -2,7 +2,7 @@
 
 use proto::{Act, Args};
 
-use super::{Seen, candidate, changed, named, old_new, read, version};
+use super::{Seen, candidate, changed, named, old_new, read};
 use crate::{ArgsExt, Call, Done, Host, Kind, Param, Plan, Report, Spec, State, Stop, Undo};
 
 /// `pkg.latest`.
@@ -62,7 +62,7 @@ impl State for Latest {
             match (candidate(host, name)?, seen.version()) {
                 (None, None) => problems.push(format!("No information found for '{name}'.")),
                 (Some(new), None) => targets.push((seen, new)),
-                (Some(new), Some(now)) if version::compare(&new, now).is_gt() => targets.push((seen, new)),
+                (Some(new), Some(_)) if seen.older_than(&new) => targets.push((seen, new)),
                 _ => {}
             }
         }

@@ -1,4 +1,4 @@
-//! Salt's `pkg` state module, on Debian's packages.
+//! Salt's `pkg` state module, on packages of dpkg's and of rpm's world.
 
 mod hold;
 mod installed;
@@ -60,6 +60,20 @@ impl Seen<'_> {
             Value::Package(package) if !package.config_only => Some(&package.version),
             _ => None,
         }
+    }
+
+    /// Whether a version is newer than the installed one. The word for the architecture tells whose versions they are.
+    fn older_than(&self, newest: &str) -> bool {
+        let Value::Package(package) = self.value else {
+            return true;
+        };
+        let rpm = ["noarch", "x86_64", "i686", "aarch64", "ppc64le", "armv7hl"];
+        let order = if rpm.contains(&package.arch.as_str()) {
+            version::compare_rpm(newest, &package.version)
+        } else {
+            version::compare(newest, &package.version)
+        };
+        order.is_gt()
     }
 
     fn held(&self) -> bool {

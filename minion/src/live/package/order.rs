@@ -48,6 +48,7 @@ impl Live {
             let installed = matches!(&is, Value::Package(package) if !package.config_only);
             held |= matches!(&is, Value::Package(package) if package.hold);
             match one.to {
+                to if cut_off(to) => {}
                 Value::Absent
                 | Value::Package(Package {
                     config_only: true, ..
@@ -142,6 +143,12 @@ impl Live {
         };
         Ok(format!("{name}={}", to.version))
     }
+}
+
+/// Whether a value is that of a package twice in rpm's database, as a transaction that was cut off leaves it. That is
+/// ended once and never brought back.
+pub(super) fn cut_off(value: &Value) -> bool {
+    matches!(value, Value::Package(package) if package.config_only && package.version.contains(','))
 }
 
 /// A package's name as its world allows it; nothing else reaches the package manager.
