@@ -40,9 +40,10 @@ impl Live {
     /// What the repositories have of these.
     pub(super) fn dnf_offers(&mut self, names: &[&str]) -> Result<BTreeMap<String, Offer>, Problem> {
         let status = self.packages()?;
-        let mut argv = self.dnf("-q")?;
+        // With "yes": a repository that signs its lists is not read before its key is accepted, as an installation would do.
+        let mut argv = self.dnf("-y")?;
         let format = "%{name}\t%{arch}\t%{evr}";
-        argv.extend(["repoquery", "--qf", format, "--"].map(str::to_owned));
+        argv.extend(["-q", "repoquery", "--qf", format, "--"].map(str::to_owned));
         argv.extend(names.iter().map(|&name| name.to_owned()));
         let output = self.patiently(&argv.iter().map(String::as_str).collect::<Vec<_>>())?;
         if output.code != 0 {
@@ -53,8 +54,8 @@ impl Live {
 
     /// Fetches the package lists anew.
     pub(super) fn refresh_dnf(&mut self) -> Result<Output, Problem> {
-        let mut argv = self.dnf("-q")?;
-        argv.extend(["makecache", "--refresh"].map(str::to_owned));
+        let mut argv = self.dnf("-y")?;
+        argv.extend(["-q", "makecache", "--refresh"].map(str::to_owned));
         let output = self.patiently(&argv.iter().map(String::as_str).collect::<Vec<_>>())?;
         if output.code != 0 {
             return Err(failed(format!("dnf makecache failed: {}", apt::said(&output))));
