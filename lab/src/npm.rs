@@ -81,6 +81,12 @@ pub fn packages(locks: &[PathBuf]) -> Result<PathBuf, LabError> {
     })
 }
 
+/// Fetches the packages of one lock file into a directory.
+pub(crate) fn fetch_all(lock: &str, to: &Path) -> Result<(), LabError> {
+    let found = parse(lock).map_err(|why| LabError::NpmLock("the lab's own".to_owned(), why))?;
+    fetch(&found.iter().collect::<Vec<_>>(), to)
+}
+
 /// All packages of a lock file that come from a registry.
 fn parse(text: &str) -> Result<Vec<Locked>, String> {
     let lock: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::LabError;
 use crate::image::{Image, cached};
 use crate::machine;
+use crate::npm;
 use crate::os;
 use crate::repo::{Repo, download};
 
@@ -25,6 +26,8 @@ mount -t tmpfs tmpfs \"$root/dev\"
 for node in null zero random urandom; do : > \"$root/dev/$node\"; mount --bind /dev/$node \"$root/dev/$node\"; done
 ln -s /proc/self/fd \"$root/dev/fd\"
 exec chroot \"$root\" bash -c \"$FILL\"";
+/// npm, which comes with Node.js there.
+const LOCK: &str = include_str!("rpm/package-lock.json");
 /// Debian's packages that are repackaged.
 const DEBIAN: &[&str] = &[
     "haproxy",
@@ -42,7 +45,7 @@ const REPO_MB: u64 = 1500;
 
 impl Repo {
     /// Makes or finds the repositories for hosts of the image `rpm`: below it `lab` (known to every such host), `nginx` and
-    /// `grafana` (as their projects offer them), and `files`, what their trees download from elsewhere.
+    /// `grafana` (as their projects offer them), `files` and `npm`, what their trees download from elsewhere.
     ///
     /// # Errors
     /// When they have to be built and cannot.
@@ -50,15 +53,17 @@ impl Repo {
         let image_name = image.path().display().to_string();
         let path = cached(
             "repo-rpm",
-            &[&image_name, FILL, ENTER, &DEBIAN.join(" ")],
+            &[&image_name, FILL, ENTER, LOCK, &DEBIAN.join(" ")],
             |path| {
                 machine::disk(path, REPO_MB)?;
                 let debs = path.join("debs");
                 os::make_dir(&debs.join("partial"))?;
                 download(image, &debs, DEBIAN)?;
+                let npm = path.join("npm-itself");
+                npm::fetch_all(LOCK, &npm)?;
                 fill(image, path)?;
                 os::remove_tree(&debs)?;
-                Ok(())
+                Ok(os::remove_tree(&npm)?)
             },
         )?;
         Ok(Repo::at(path))

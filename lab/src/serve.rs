@@ -88,9 +88,22 @@ impl FileServer {
     /// # Errors
     /// The address cannot be listened on: it is not there, or somebody else does.
     pub fn http(address: SocketAddr, offers: Vec<Offer>) -> io::Result<Self> {
+        Self::with(address, "http", offers, Ok)
+    }
+
+    /// Serves over whatever `wrap` makes of a connection; in addresses it is called `scheme`.
+    ///
+    /// # Errors
+    /// As `http`.
+    pub fn with<S: Read + Write>(
+        address: SocketAddr,
+        scheme: &'static str,
+        offers: Vec<Offer>,
+        wrap: impl Fn(TcpStream) -> io::Result<S> + Send + Sync + Clone + 'static,
+    ) -> io::Result<Self> {
         let offers = Arc::new(offers);
         Self::start(address, move |stream| {
-            answer(&mut BufReader::new(stream), "http", &offers)
+            answer(&mut BufReader::new(wrap(stream)?), scheme, &offers)
         })
     }
 
@@ -99,7 +112,7 @@ impl FileServer {
         self.address
     }
 
-    pub(crate) fn start(
+    fn start(
         address: SocketAddr,
         serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + Clone + 'static,
     ) -> io::Result<Self> {
@@ -164,11 +177,7 @@ enum Reply {
 }
 
 /// Reads one request from a connection and answers it.
-pub(crate) fn answer<S: Read + Write>(
-    stream: &mut BufReader<S>,
-    scheme: &str,
-    offers: &[Offer],
-) -> io::Result<()> {
+fn answer<S: Read + Write>(stream: &mut BufReader<S>, scheme: &str, offers: &[Offer]) -> io::Result<()> {
     let mut head = String::new();
     let mut limited = stream.take(HEAD);
     while limited.read_line(&mut head)? > 2 {}

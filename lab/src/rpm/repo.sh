@@ -1,7 +1,7 @@
 #!/bin/bash
 # Fills a repository for hosts of Red Hat's world: real daemons repackaged from Debian's, and small packages of our own.
 # Runs inside the image. In: /mnt/debs (Debian's packages). Out: /mnt/lab, /mnt/nginx, /mnt/grafana (repositories),
-# /mnt/files (what the lab's file server offers).
+# /mnt/files and /mnt/npm (what the lab's file server offers). In also: /mnt/npm-itself (the package npm of npm's registry).
 set -euo pipefail
 work=/tmp/work
 mkdir -p $work /mnt/lab /mnt/nginx /mnt/grafana /mnt/files
@@ -40,7 +40,7 @@ requires() { # name: which of the packages at hand it depends on
   done
 }
 
-packed() { # repository, name, more spec lines: makes the rpm of $work/NAME with the name's version in Debian
+packed() { # repository, name, scripts, more lines of the head: makes the rpm of $work/NAME with the name's version in Debian
   local tree=$work/$2 version epoch='' release=1 arch=x86_64 conf unit units='' tmpfiles='' lines
   version=$(field "$2" Version)
   [ "$(field "$2" Architecture)" != all ] || arch=noarch
@@ -55,6 +55,7 @@ packed() { # repository, name, more spec lines: makes the rpm of $work/NAME with
     printf 'Name: %s\nVersion: %s\nRelease: %s.el9\n%s\n' "$2" "$version" "$release" "$epoch"
     printf 'BuildArch: %s\nSummary: %s, as Debian builds it\nLicense: as Debian says\nAutoReqProv: no\n' "$arch" "$2"
     requires "$2"
+    echo "${4:-}"
     printf '%%description\nRepackaged.\n'
     printf '%%install\nmkdir -p %%{buildroot}\ncp -a %s/. %%{buildroot}/\n' "$tree"
     echo "$3"
@@ -84,6 +85,28 @@ account() { # name, home: the lines that make it
 unpacked haproxy
 rm -rf $work/haproxy/etc/{default,rsyslog.d}
 mkdir -p $work/haproxy/var/lib/haproxy
+# Settings whose last line has no end were fine for the haproxy of the years these trees are from; today's refuses them.
+cat > $work/haproxy/usr/lib/systemd/system/haproxy.service << 'END'
+[Unit]
+Description=HAProxy Load Balancer
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+EnvironmentFile=-/etc/sysconfig/haproxy
+ExecStartPre=/bin/sh -c '{ cat /etc/haproxy/haproxy.cfg; echo; } > /run/haproxy.cfg'
+ExecStartPre=/usr/sbin/haproxy -f /run/haproxy.cfg -c -q $OPTIONS
+ExecStart=/usr/sbin/haproxy -Ws -f /run/haproxy.cfg -p /run/haproxy.pid $OPTIONS
+ExecReload=/bin/sh -c '{ cat /etc/haproxy/haproxy.cfg; echo; } > /run/haproxy.cfg'
+ExecReload=/usr/sbin/haproxy -f /run/haproxy.cfg -c -q $OPTIONS
+ExecReload=/bin/kill -USR2 $MAINPID
+KillMode=mixed
+SuccessExitStatus=143
+Type=notify
+
+[Install]
+WantedBy=multi-user.target
+END
 packed lab haproxy "$(account haproxy /var/lib/haproxy)"
 
 unpacked keepalived
@@ -93,8 +116,10 @@ packed lab keepalived ''
 
 unpacked rsyslog
 mkdir -p $work/rsyslog/{etc/rsyslog.d,var/lib/rsyslog,var/spool/rsyslog}
-printf 'global(workDirectory="/var/lib/rsyslog")\nmodule(load="imuxsock")\ninclude(file="/etc/rsyslog.d/*.conf" mode="optional")\n' > $work/rsyslog/etc/rsyslog.conf
+printf 'global(workDirectory="/var/lib/rsyslog")\ninclude(file="/etc/rsyslog.d/*.conf" mode="optional")\n' > $work/rsyslog/etc/rsyslog.conf
 printf '*.info;mail.none;authpriv.none;cron.none /var/log/messages\n' >> $work/rsyslog/etc/rsyslog.conf
+# There it takes what programs send it, and is not started by a socket.
+sed -i '/^Requires=syslog.socket/d; /^Alias=/d; s|^ExecStart=.*|ExecStart=/usr/sbin/rsyslogd -n|' $work/rsyslog/usr/lib/systemd/system/rsyslog.service
 packed lab rsyslog ''
 
 # As nginx's own packages lay it out, not Debian's.
@@ -103,7 +128,7 @@ unpacked nginx-common
 mime=$work/mime.types
 cp $work/nginx-common/etc/nginx/mime.types "$mime"
 rm -rf $work/nginx/etc $work/nginx-common
-mkdir -p $work/nginx/{etc/nginx/conf.d,usr/share/nginx/html,usr/lib/systemd/system,var/cache/nginx,var/log/nginx,usr/lib/nginx/modules}
+mkdir -p $work/nginx/{etc/nginx/conf.d,usr/share/nginx/html,usr/lib/systemd/system,var/cache/nginx,var/lib/nginx,var/log/nginx,usr/lib/nginx/modules}
 mv "$mime" $work/nginx/etc/nginx/mime.types
 cat > $work/nginx/etc/nginx/nginx.conf << 'END'
 user  nginx;
@@ -152,7 +177,7 @@ ExecStop=/bin/sh -c "/bin/kill -s TERM $(/bin/cat /run/nginx.pid)"
 [Install]
 WantedBy=multi-user.target
 END
-packed nginx nginx "$(account nginx /var/cache/nginx)"
+packed nginx nginx "$(account nginx /var/cache/nginx)" 'Provides: nginx-common'
 
 # What the release pages of two projects have, in the same layout.
 release() { # name, version, Debian's package, files of it
@@ -169,10 +194,28 @@ release() { # name, version, Debian's package, files of it
 release node_exporter 0.18.1 prometheus-node-exporter usr/bin/prometheus-node-exporter
 release prometheus 2.14.0 prometheus usr/bin/prometheus usr/bin/promtool etc/prometheus/consoles etc/prometheus/console_libraries
 
+# With npm inside, as the project's own package has it.
+unpacked nodejs
+mkdir -p $work/nodejs/usr/lib/node_modules/npm $work/nodejs/usr/bin
+tar -C $work/nodejs/usr/lib/node_modules/npm --strip-components=1 --no-same-owner -xzf /mnt/npm-itself/npm/-/npm-*.tgz
+for name in npm npx; do ln -s ../lib/node_modules/npm/bin/$name-cli.js $work/nodejs/usr/bin/$name; done
+packed lab nodejs ''
+
+# Packages for npm, of the names a tree asks for and with nothing in them.
+for name in express mysql ejs morgan winston winston-daily-rotate-file app-root-path forever; do
+  mkdir -p "$work/package" "/mnt/npm/$name/-"
+  echo "{\"name\": \"$name\", \"version\": \"1.0.0\"}" > "$work/package/package.json"
+  tar -C $work -czf "/mnt/npm/$name/-/$name-1.0.0.tgz" package
+  sum=$(openssl dgst -sha512 -binary "/mnt/npm/$name/-/$name-1.0.0.tgz" | base64 -w 0)
+  printf '{"name": "%s", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": {"name": "%s", "version": "1.0.0",
+    "dist": {"integrity": "sha512-%s", "tarball": "http://registry.lab.invalid/%s/-/%s-1.0.0.tgz"}}}}' \
+    "$name" "$name" "$sum" "$name" "$name" > "/mnt/npm/$name/package"
+done
+
 # Everything else that is needed goes along under Debian's name.
 for file in /mnt/debs/*.deb; do
   name=$(dpkg-deb -f "$file" Package)
-  case $name in haproxy | keepalived | rsyslog | nginx | nginx-* | libnginx-* | prometheus* | libjs-* | fonts-* | node-* ) continue ;; esac
+  case $name in haproxy | keepalived | rsyslog | nodejs | nginx | nginx-* | libnginx-* | prometheus* ) continue ;; esac
   unpacked "$name"
   packed lab "$name" ''
 done
