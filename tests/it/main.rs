@@ -36,8 +36,6 @@ mod rpm;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]
-mod stack;
-#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod vagrant;

@@ -27,9 +27,10 @@ impl Source {
         Source { path, text, code }
     }
 
-    /// Whether all of it is tests: a file of the `it` program, or a module of tests beside what it tests.
+    /// Whether all of it is tests: a file of the `it` or the `stack` program, or a module of tests beside what it tests.
     pub(crate) fn is_tests(&self) -> bool {
         self.path.starts_with("tests/it/")
+            || self.path.starts_with("tests/stack/")
             || self.path.ends_with("/tests.rs")
             || self.path.contains("/tests/")
     }
