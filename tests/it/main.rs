@@ -36,6 +36,8 @@ mod rpm;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]
+mod seed_hosts;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod vagrant;

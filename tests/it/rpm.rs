@@ -43,9 +43,9 @@ pub(crate) fn up(names: &[&str]) -> (Lab, Repo) {
     (lab, repo)
 }
 
-/// Set, versions and reasons of a host's packages, and its locked versions.
+/// Set, versions and reasons of a host's packages, and its locked versions. The keys of repositories are not packages.
 pub(crate) fn packages(host: &lab::Host) -> String {
-    let ask = "rpm -qa --qf '%{NAME} %{EPOCH}:%{VERSION}-%{RELEASE}.%{ARCH}\\n' | sort
+    let ask = "rpm -qa --qf '%{NAME} %{EPOCH}:%{VERSION}-%{RELEASE}.%{ARCH}\\n' | grep -v ^gpg-pubkey | sort
         dnf -q -C repoquery --installed --qf '%{name} %{reason}' | sort; grep -v '^#' /etc/dnf/plugins/versionlock.list";
     host.exec(ask).unwrap().stdout
 }
@@ -203,6 +203,16 @@ fn packages_come_change_and_go_and_all_of_it_goes_back() {
     scene.states("no-such-package:\n  pkg.installed: []\n");
     let ran = scene.project.salt_rs(&["apply", "*", "one", "--json"]).expect(1);
     assert!(ran.stdout.contains("Unable to find a match"), "{ran}");
+
+    // A transaction that was cut off left a package twice: that is ended first.
+    host.check("rpm -i --force --nodeps /srv/lab-repo/lab/lab-tool-1.0-1.noarch.rpm")
+        .unwrap();
+    assert!(packages(host).contains("lab-tool 1:1.0-1") && packages(host).contains("lab-tool 1:2.0-1"));
+    scene.states("lab-tool:\n  pkg.installed: []\n");
+    scene.project.salt_rs(&["apply", "*", "one", "--json"]).expect(0);
+    assert!(!packages(host).contains("lab-tool 1:1.0-1"));
+    scene.project.salt_rs(&["rollback", "--json"]).expect(0);
+    assert_eq!(scene.said("lab-tool"), "2.0");
 
     // Another program holds rpm's lock: it is waited for, never broken.
     host.check("systemd-run --quiet --unit=slow dnf -q -y install lab-slow")

@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod conformance;
+pub mod foreign;
 pub mod program;
 pub mod project;
 pub mod relay;
