@@ -21,8 +21,8 @@ use steps::STEPS;
 /// Show everything: eleven hosts made, converged, checked, broken, rolled back, and taken down
 ///
 /// Each step prints the command a user would type, what came of it, and its time; a table of the speed figures beside their
-/// limits ends it. A step that fails ends the demo with its cause. The lab is taken down in the end, also after a failure,
-/// unless --keep is given. Exit status 1 when a step failed.
+/// limits ends it. A step that fails ends the demo with its cause and exit status. The lab is taken down in the end, also
+/// after a failure, unless --keep is given.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// The lab file [default: vagrant/lab.yaml, here or above]
@@ -44,10 +44,11 @@ pub(super) fn run(command: &Demo, ground: &Ground, common: &Common) -> Result<u8
         let down = stage.step("salt-rs lab down", |stage| stage.down());
         played.as_ref().map_err(again).and(down.as_ref().map_err(again))?;
     }
+    // A failure has a document of its own.
+    played?;
     if ground.screen.json {
         ground.screen.document(&stage.document());
     }
-    played?;
     Ok(0)
 }
 
