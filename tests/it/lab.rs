@@ -489,23 +489,19 @@ fn the_guide_shows_a_lab_file_that_is_read_and_the_commands_there_are() {
         let mut help = os::command(&salt_rs_path().display().to_string());
         os::output(help.args(words).arg("--help"), b"").unwrap().stdout
     };
-    let (lab, faults) = (help(&["lab"]), help(&["lab", "fault"]));
-    for (text, start) in [(&lab, "| `lab "), (&faults, "| `")] {
-        let rows = guide.lines().filter(|line| line.starts_with(start));
-        let faults = start == "| `";
-        for row in rows.filter(|row| row.starts_with("| `lab ") != faults) {
-            let named = row.split('|').nth(1).unwrap().replace("`lab ", "`");
-            for word in named
-                .split('`')
-                .skip(1)
-                .step_by(2)
-                .filter_map(|name| name.split(' ').next())
-            {
-                assert!(
-                    text.contains(&format!("  {word}")),
-                    "`{word}` of the guide is not in\n{text}"
-                );
-            }
+    for (section, text) in [("Commands", help(&["lab"])), ("Faults", help(&["lab", "fault"]))] {
+        let table = guide.split("\n## ").find(|part| part.starts_with(section));
+        let rows = table.unwrap().lines().filter(|line| line.starts_with("| `"));
+        let names: Vec<_> = rows
+            .flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+            .filter_map(|name| name.trim_start_matches("lab ").split(' ').next())
+            .collect();
+        assert!(!names.is_empty(), "{section}");
+        for name in names {
+            assert!(
+                text.contains(&format!("  {name}")),
+                "`{name}` of the guide is not in\n{text}"
+            );
         }
     }
 }
