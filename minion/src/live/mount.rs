@@ -149,17 +149,7 @@ impl Live {
     fn mount(&self, path: &str, new: &Mount) -> Result<(), Problem> {
         let asked = to_ask(new);
         self.keep_told(path, &Mount::default(), &asked)?;
-        let argv = [
-            "mount",
-            "-o",
-            &asked.opts,
-            "-t",
-            &asked.fstype,
-            "--",
-            &asked.device,
-            path,
-        ];
-        self.told_to(&argv, &asked.user)?;
+        self.mount_with(path, &asked, &asked.opts)?;
         let Value::Mount(now) = self.read_mount(path)? else {
             return Err(failed(format!(
                 "mount(8) had no complaint, but nothing is mounted at {path}"
@@ -196,18 +186,7 @@ impl Live {
         let same = new.device == old.device || source == Some(&asked.device);
         let again = old.fstype.starts_with("fuse") || old.fstype.starts_with("nfs") || old.fstype == "cvfs";
         if same && !again {
-            let opts = format!("remount,{}", asked.opts);
-            let argv = [
-                "mount",
-                "-o",
-                &opts,
-                "-t",
-                &asked.fstype,
-                "--",
-                &asked.device,
-                path,
-            ];
-            self.told_to(&argv, &asked.user)?;
+            self.mount_with(path, &asked, &format!("remount,{}", asked.opts))?;
             let Value::Mount(now) = self.read_mount(path)? else {
                 return Err(failed(format!("{path} is no longer mounted")));
             };
@@ -220,6 +199,15 @@ impl Live {
             self.mount(path, old).ok();
         }
         done
+    }
+
+    /// Runs mount(8) with these options.
+    fn mount_with(&self, path: &str, asked: &Asked, opts: &str) -> Result<(), Problem> {
+        let (kind, device) = (&asked.fstype, &asked.device);
+        self.told_to(
+            &["mount", "-o", opts, "-t", kind, "--", device, path],
+            &asked.user,
+        )
     }
 
     fn told_to(&self, argv: &[&str], user: &str) -> Result<(), Problem> {
