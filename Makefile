@@ -3,7 +3,7 @@
 CARGO ?= cargo
 JOBS ?= 2
 
-.PHONY: build test lint bench demo setup peers lab-mysql
+.PHONY: build test lint bench demo setup peers oracle lab-mysql
 
 build:
 	$(CARGO) build --locked -j$(JOBS) --workspace
@@ -31,6 +31,10 @@ bench: setup
 # Ansible, pyinfra and salt-ssh in a virtual environment, to be compared with.
 peers: setup
 	tests/peers.sh $${PEERS:-/var/cache/salt-rs-lab/peers}
+
+# Whether real Salt still answers the cases in tests/cases as recorded; `tests/oracle.sh` records.
+oracle: setup
+	tests/oracle.sh --check
 
 # Eleven real hosts on this machine: made, converged, checked, broken, rolled back, and taken down.
 demo: setup

@@ -1,7 +1,8 @@
 //! The conformance corpus: small trees with Salt's own answers, run through the built program.
 //!
 //! `case` runs one, `normal` takes out what no two runs share, `compare` says how much of an answer is right, `classes`
-//! sorts refusals, `expect` holds what is known to hold. The corpus itself lies beside the repository.
+//! sorts refusals, `expect` holds what is known to hold. One corpus lies beside the repository, the
+//! other is `tests/cases`; `tests/oracle.sh` asks real Salt for the answers of the latter.
 
 mod case;
 mod classes;
@@ -11,8 +12,7 @@ mod normal;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 pub use case::Case;
@@ -80,17 +80,31 @@ pub fn shared() -> Option<PathBuf> {
     path.is_dir().then_some(path)
 }
 
-/// Cases below a directory, as `category/name`, sorted.
+/// The corpora: the one beside the repository, where it is, and the project's own.
+pub fn corpora() -> Vec<PathBuf> {
+    let beside = shared().map(|dir| dir.join("conformance/cases"));
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    beside.into_iter().chain([own]).collect()
+}
+
+/// The directories of all cases by name, `category/name`.
 ///
 /// # Errors
 /// A directory that cannot be listed.
-pub fn names(corpus: &Path) -> Result<Vec<String>, OsError> {
-    let mut found = Vec::new();
-    for category in os::names(corpus)? {
-        for case in os::names(&corpus.join(&category))? {
-            let name = format!("{category}/{case}");
-            if corpus.join(&name).join("expected.json").is_file() {
-                found.push(name);
+///
+/// # Panics
+/// When two corpora have a case of the same name.
+pub fn cases(corpora: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, OsError> {
+    let mut found = BTreeMap::new();
+    for corpus in corpora {
+        for category in os::names(corpus)? {
+            for case in os::names(&corpus.join(&category))? {
+                let name = format!("{category}/{case}");
+                let dir = corpus.join(&name);
+                if dir.join("expected.json").is_file() {
+                    let twice = found.insert(name, dir.clone());
+                    assert!(twice.is_none(), "{} is there twice", dir.display());
+                }
             }
         }
     }
@@ -101,16 +115,14 @@ pub fn names(corpus: &Path) -> Result<Vec<String>, OsError> {
 ///
 /// # Panics
 /// When a case cannot be read or the machine refuses a scratch directory.
-pub fn run(corpus: &Path, names: &[String]) -> BTreeMap<String, Verdict> {
-    let next = AtomicUsize::new(0);
+pub fn run(cases: &BTreeMap<String, PathBuf>) -> BTreeMap<String, Verdict> {
+    let next = Mutex::new(cases.iter());
     let done = Mutex::new(BTreeMap::new());
     let work = || {
-        while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let verdict = Case::read(&corpus.join(name)).and_then(|case| case.run());
+        while let Some((name, dir)) = held(&next).next() {
+            let verdict = Case::read(dir).and_then(|case| case.run());
             let verdict = verdict.unwrap_or_else(|err| panic!("{name}: {err}"));
-            done.lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .insert(name.clone(), verdict);
+            held(&done).insert(name.clone(), verdict);
         }
     };
     thread::scope(|scope| {
@@ -119,6 +131,10 @@ pub fn run(corpus: &Path, names: &[String]) -> BTreeMap<String, Verdict> {
     });
     done.into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn held<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
+    one.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// One line per category and one for all: how many cases hold.
