@@ -13,6 +13,7 @@ mod perms;
 pub mod plan;
 mod regex;
 pub mod registry;
+pub mod salt;
 mod source;
 pub mod spec;
 pub mod text;

@@ -67,3 +67,14 @@ fn a_tree_needs_no_settings_and_errors_come_as_one_document() {
     );
     project.salt_rs(&["lint", "nosuch"]).expect(64);
 }
+
+#[test]
+fn a_function_of_salts_that_is_not_here_comes_with_the_way_out() {
+    let project = Project::new(&[("tree/salt/a.sls", "a:\n  docker_container.running: []\n")]);
+    let document = project.salt_rs(&["lint", "tree", "--json"]).expect(65).json();
+    let help = document["errors"][0]["help"].as_str().expect("a help");
+    assert!(
+        help.starts_with("salt-rs has no `docker_container.running`: ") && help.contains("cmd.run"),
+        "{help}"
+    );
+}

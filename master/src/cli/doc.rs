@@ -28,7 +28,13 @@ pub(super) fn run(command: &Doc, screen: Screen) -> Result<u8, Failure> {
     if specs.is_empty() {
         let names: Vec<String> = states::STATES.iter().map(|state| state.spec().name()).collect();
         let near = did_you_mean(wanted, names.iter().map(String::as_str));
-        let help = near.unwrap_or_else(|| "`salt-rs doc` lists all states".to_owned());
+        let salts = wanted
+            .split_once('.')
+            .and_then(|(state, fun)| states::salt::missing(state, fun));
+        let help = salts
+            .map(|instead| format!("it is one of Salt's; {instead}"))
+            .or(near)
+            .unwrap_or_else(|| "`salt-rs doc` lists all states".to_owned());
         return Err(Failure::usage(format!("there is no state {wanted}")).hint(help));
     }
     if screen.json {

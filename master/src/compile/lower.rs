@@ -152,8 +152,11 @@ pub(crate) fn check(low: &Low, spec: Option<&'static Spec>, sources: &Sources) -
         let message = format!("State '{function}' {NOT_FOUND} '{}'", low.sls);
         let mut problem = sources.error(low.at, message);
         problem.severity = Severity::Warning;
-        let help = did_you_mean(&function, known.iter().map(String::as_str));
-        let help = help.unwrap_or_else(|| "it will fail when it runs; see `salt-rs doc`".to_owned());
+        let near = || did_you_mean(&function, known.iter().map(String::as_str));
+        let help = states::salt::missing(&low.state, &low.fun)
+            .map(|instead| format!("salt-rs has no `{function}`: {instead}"))
+            .or_else(near)
+            .unwrap_or_else(|| "it will fail when it runs; see `salt-rs doc`".to_owned());
         return vec![problem.with_help(help)];
     };
     let mut problems = Vec::new();
