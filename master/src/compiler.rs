@@ -10,6 +10,7 @@ use proto::{Digest, Question};
 use serde_json::{Map, Value as Json, json};
 
 use crate::compile::diagnostic::Diagnostic;
+use crate::compile::explain::Explained;
 use crate::compile::lint::Lint;
 use crate::compile::{self, Grains, Input, Layout, Options, Roots, Stop, Tree, What};
 use crate::fleet::{Compiled, Compiler, Host, told_grains};
@@ -32,11 +33,11 @@ pub enum View {
     Grains,
 }
 
-/// What showing a stage gave.
+/// What looking at a host's compilation gave.
 #[derive(Debug)]
-pub enum Seen {
-    /// The stage.
-    Value(Json),
+pub enum Seen<T = Json> {
+    /// What was looked for.
+    Value(T),
     /// Answers are missing.
     Ask(BTreeSet<Question>),
     /// The tree does not compile.
@@ -141,11 +142,12 @@ impl TreeCompiler {
             View::Pillar => compile::pillar(&self.tree, &input).map(|made| made.value.data),
             View::Grains => self.grains(host),
         };
-        match shown {
-            Ok(value) => Seen::Value(value),
-            Err(Stop::Ask(questions)) => Seen::Ask(questions),
-            Err(Stop::Broken(problems)) => Seen::Broken(problems),
-        }
+        seen(shown)
+    }
+
+    /// Says why a host gets what it gets, see [`compile::explain`].
+    pub fn explain(&self, host: &Host, key: Option<&str>) -> Seen<Explained> {
+        seen(compile::explain(&self.tree, &self.input(host), key))
     }
 
     fn grains(&self, host: &Host) -> Result<Json, Stop> {
@@ -157,6 +159,14 @@ impl TreeCompiler {
         grains.extend(host.asserted.clone());
         grains.insert("id".to_owned(), host.id.clone().into());
         Ok(grains.into())
+    }
+}
+
+fn seen<T>(found: Result<T, Stop>) -> Seen<T> {
+    match found {
+        Ok(value) => Seen::Value(value),
+        Err(Stop::Ask(questions)) => Seen::Ask(questions),
+        Err(Stop::Broken(problems)) => Seen::Broken(problems),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What may be asked of a host, and what it answers. Asking never changes anything a user can see.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -42,6 +43,36 @@ pub enum Question {
     Unpack(Unpack),
     /// Tells how to log in to a database server, before anything is asked of it → [`Answer::Missing`].
     Login(Login),
+}
+
+/// The question as a person would ask it, on one line.
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(at) => write!(f, "{at}"),
+            Self::Bytes(path) => write!(f, "contents of {path}"),
+            Self::Follow(path) => write!(f, "{path}, links followed"),
+            Self::List(path) => write!(f, "all below {path}"),
+            Self::Command(command) => write!(f, "command {}", command.argv.join(" ")),
+            Self::Grain(key) => write!(f, "grain {key}"),
+            Self::Grains => f.write_str("all grains"),
+            Self::Call(call) => write!(f, "{call}"),
+            Self::Candidate(name) => write!(f, "newest version of package {name}"),
+            Self::Versions(name) => write!(f, "versions of package {name}"),
+            Self::Fetch { url, .. } => write!(f, "download of {url}"),
+            Self::Unpack(unpack) => write!(f, "members of archive {}", unpack.archive),
+            Self::Login(login) => write!(f, "login at {}", login.server),
+        }
+    }
+}
+
+/// The call as a template writes it: `pkg.version("nginx")`.
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.kwargs.iter().map(|(key, value)| format!("{key}={value}"));
+        let all: Vec<String> = self.args.iter().cloned().chain(named).collect();
+        write!(f, "{}({})", self.fun, all.join(", "))
+    }
 }
 
 /// A call of an execution function such as `pkg.version`.

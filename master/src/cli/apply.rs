@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::context::{Context, mapping, merged};
+use super::context::{Context, merged};
 use super::options::{Selection, Targets};
 use crate::failure::{Failure, Kind};
 use crate::fleet::{
@@ -109,15 +109,7 @@ pub(super) fn perform(selection: &Selection, wish: Wish, context: &Context) -> R
             Failure::usage(format!("`{key}=` means nothing here")).hint("test=True and pillar='{…}' do")
         );
     }
-    let pillar = match selection
-        .pillar_data
-        .as_deref()
-        .or_else(|| selection.keyword("pillar"))
-    {
-        Some(text) => mapping(text)
-            .map_err(|error| Failure::usage(format!("the pillar on the command line: {error}")))?,
-        None => Default::default(),
-    };
+    let pillar = selection.pillar()?;
     let sls = selection.sls();
     let exclude = selection
         .keyword("exclude")

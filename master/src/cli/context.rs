@@ -192,8 +192,17 @@ impl Context {
         host: &mut Host,
         view: View,
     ) -> Result<Json, Vec<Diagnostic>> {
+        self.looked(host, |host| compiler.show(host, view))
+    }
+
+    /// What `look` finds for a host, which is asked until nothing is missing.
+    pub(super) fn looked<T>(
+        &self,
+        host: &mut Host,
+        look: impl Fn(&Host) -> Seen<T>,
+    ) -> Result<T, Vec<Diagnostic>> {
         loop {
-            match compiler.show(host, view) {
+            match look(host) {
                 Seen::Value(value) => return Ok(value),
                 Seen::Broken(problems) => return Err(problems),
                 Seen::Ask(questions) => self.ask(host, questions).map_err(|failure| failure.diagnostics)?,

@@ -4,6 +4,7 @@ mod apply;
 mod call;
 mod context;
 mod doc;
+mod explain;
 mod generate;
 mod hosts;
 mod init;
@@ -62,6 +63,8 @@ enum Command {
     Log(log::Log),
     /// Show what the compiler sees
     Show(show::Show),
+    /// Explain where a pillar value or a state comes from
+    Explain(explain::Explain),
     /// Report all problems of a tree at once, file:line:col
     Lint(lint::Lint),
     /// Run a shell command on hosts
@@ -128,6 +131,7 @@ fn dispatch(cli: Cli, screen: Screen) -> Result<u8, Failure> {
         Command::Rollback(command) => rollback::run(&command, &context(&command.targets)?),
         Command::Log(command) => log::run(&command, &context(&command.targets())?),
         Command::Show(command) => show::run(&command, &context(&command.targets)?),
+        Command::Explain(command) => explain::run(&command, &context(&command.targets)?),
         Command::Lint(command) => lint::run(&command, &common, screen),
         Command::Run(command) => run::run(&command, &context(&command.targets)?),
         Command::Call(command) => call::run(&command, &context(&command.targets)?),

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::{Map, Value as Json};
 
+use super::context::mapping;
+use crate::failure::Failure;
 use crate::report::screen::ColorChoice;
 
 /// Options of every command.
@@ -141,6 +144,18 @@ impl Selection {
         self.words
             .iter()
             .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+    }
+
+    /// The pillar to lay over everybody's own.
+    ///
+    /// # Errors
+    /// A text that is no mapping.
+    pub fn pillar(&self) -> Result<Map<String, Json>, Failure> {
+        match self.pillar_data.as_deref().or_else(|| self.keyword("pillar")) {
+            Some(text) => mapping(text)
+                .map_err(|error| Failure::usage(format!("the pillar on the command line: {error}"))),
+            None => Ok(Map::new()),
+        }
     }
 
     /// Whether `test=True` is among the words.

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde_json::Map;
 
-use super::context::{Context, mapping, merged};
+use super::context::{Context, merged};
 use super::options::{Selection, Targets};
 use crate::compile::diagnostic::Diagnostic;
 use crate::compiler::View;
@@ -39,16 +39,7 @@ enum Stage {
 }
 
 pub(super) fn run(command: &Show, context: &Context) -> Result<u8, Failure> {
-    let pillar = match command
-        .selection
-        .pillar_data
-        .as_deref()
-        .or_else(|| command.selection.keyword("pillar"))
-    {
-        Some(text) => mapping(text)
-            .map_err(|error| Failure::usage(format!("the pillar on the command line: {error}")))?,
-        None => Map::new(),
-    };
+    let pillar = command.selection.pillar()?;
     let compiler = context.compiler(command.selection.sls(), pillar)?;
     let view = match command.stage {
         Stage::Top => View::Top,

@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use proto::{Answers, Catalog, Digest, Question};
+use proto::{Answer, Answers, Catalog, Digest, Question};
 use serde_json::{Map, Value as Json};
 
 pub(crate) mod data;
 mod declare;
 pub mod diagnostic;
+pub mod explain;
 mod extend;
 mod files;
 mod functions;
@@ -52,6 +53,7 @@ pub use sources::Blobs;
 use crate::pillar::{self, Pillar};
 use crate::tree::Source;
 use diagnostic::Diagnostic;
+use explain::Explained;
 use files::{Files, Which};
 use gather::Gather;
 use lower::Lowering;
@@ -223,22 +225,7 @@ pub fn compile(tree: &Tree, input: &Input<'_>) -> Compiled {
             (false, true) => Some("No states found for this minion"),
             (false, false) => None,
         };
-        let spec = |state: &str, fun: &str| states::find(state, fun).map(|state| state.spec());
-        let mut lowering = Lowering {
-            oracle: &renderer.oracle,
-            sources: &renderer.sources,
-            spec: &spec,
-            problems: Vec::new(),
-            blobs: Blobs::new(),
-        };
-        let catalog = lowering.catalog(&ordered);
-        let (problems, blobs) = (lowering.problems, lowering.blobs);
-        if problems
-            .iter()
-            .any(|problem| problem.severity == diagnostic::Severity::Error)
-        {
-            return Err(problems);
-        }
+        let (catalog, blobs, problems) = lowered(renderer, &ordered)?;
         Ok(Ready {
             catalog,
             blobs,
@@ -260,6 +247,56 @@ pub fn compile(tree: &Tree, input: &Input<'_>) -> Compiled {
         Err(Stop::Ask(questions)) => Compiled::Ask(questions),
         Err(Stop::Broken(problems)) => Compiled::Broken(problems),
     }
+}
+
+/// The catalog with the contents it names, and warnings.
+fn lowered(
+    renderer: &Renderer,
+    ordered: &Ordered,
+) -> Result<(Catalog, Blobs, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let spec = |state: &str, fun: &str| states::find(state, fun).map(|state| state.spec());
+    let mut lowering = Lowering {
+        oracle: &renderer.oracle,
+        sources: &renderer.sources,
+        spec: &spec,
+        problems: Vec::new(),
+        blobs: Blobs::new(),
+    };
+    let catalog = lowering.catalog(ordered);
+    let (problems, blobs) = (lowering.problems, lowering.blobs);
+    let error = |problem: &Diagnostic| problem.severity == diagnostic::Severity::Error;
+    if problems.iter().any(error) {
+        return Err(problems);
+    }
+    Ok((catalog, blobs, problems))
+}
+
+/// Says why a host gets what it gets: the states that `key` means (none without a key), and every answer of the host
+/// that its catalog depends on.
+///
+/// # Errors
+/// [`Stop`]
+pub fn explain(tree: &Tree, input: &Input<'_>, key: Option<&str>) -> Result<Explained, Stop> {
+    let made = with_pillar(tree, input, |renderer| {
+        let ordered = ordered(renderer, input)?;
+        lowered(renderer, &ordered)?;
+        Ok(key.map_or_else(Vec::new, |key| explain::states(&ordered, key, &renderer.sources)))
+    })?;
+    let answers = made.reads.into_keys().map(|question| {
+        let answer = input.answers.get(&question).cloned();
+        // A single grain may have been answered by all of them.
+        let answer = answer.unwrap_or_else(|| match (&question, input.answers.get(&Question::Grains)) {
+            (Question::Grain(key), Some(Answer::Json(all))) => {
+                all.get(key).cloned().map_or(Answer::Missing, Answer::Json)
+            }
+            _ => Answer::Missing,
+        });
+        (question, answer)
+    });
+    Ok(Explained {
+        states: made.value,
+        answers: answers.collect(),
+    })
 }
 
 /// Runs a pass over the state tree with the compiled pillar.
