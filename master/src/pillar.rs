@@ -10,11 +10,18 @@ use serde_json::{Map, Value as Json};
 
 use crate::compile::data::{self, Lists};
 use crate::compile::diagnostic::{Diagnostic, nearest};
+use crate::compile::explain::Point;
 use crate::compile::oracle::Oracle;
 use crate::compile::place::Place;
 use crate::compile::python::{self, fnmatch};
 use crate::compile::render::{Renderer, Subject};
 use crate::compile::top::{Strategy, Tops};
+use crate::compile::yaml::Node;
+
+mod trail;
+
+pub use trail::Step;
+use trail::Trail;
 
 /// A compiled pillar.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -42,6 +49,24 @@ enum Merge {
 
 /// Compiles the pillar of the oracle's host. `over` is the command line's, laid over everything.
 pub(crate) fn compile(oracle: &Arc<Oracle>, over: Option<&Map<String, Json>>) -> Pillar {
+    compiled(oracle, over, None).0
+}
+
+/// The same, with every document's say about a key, in the order in which they are merged.
+pub(crate) fn trail(
+    oracle: &Arc<Oracle>,
+    over: Option<&Map<String, Json>>,
+    key: &str,
+) -> (Pillar, Vec<Step>) {
+    let (pillar, trail) = compiled(oracle, over, Some(Trail::new(key)));
+    (pillar, trail.map_or_else(Vec::new, |trail| trail.steps))
+}
+
+fn compiled(
+    oracle: &Arc<Oracle>,
+    over: Option<&Map<String, Json>>,
+    trail: Option<Trail>,
+) -> (Pillar, Option<Trail>) {
     let options = oracle.options.clone();
     let merge = match options.text("pillar_source_merging_strategy") {
         Some("overwrite") => Merge::Overwrite,
@@ -68,6 +93,7 @@ pub(crate) fn compile(oracle: &Arc<Oracle>, over: Option<&Map<String, Json>>) ->
         ignored,
         problems,
         errors: Vec::new(),
+        trail,
     };
     compiling
         .errors
@@ -80,6 +106,7 @@ pub(crate) fn compile(oracle: &Arc<Oracle>, over: Option<&Map<String, Json>>) ->
         renderer,
         errors,
         problems,
+        mut trail,
         ..
     } = compiling;
     if !errors.is_empty() {
@@ -87,12 +114,16 @@ pub(crate) fn compile(oracle: &Arc<Oracle>, over: Option<&Map<String, Json>>) ->
     }
     if let Some(over) = over {
         data::update(&mut pillar, over, options.pillar_lists());
+        if let Some(trail) = &mut trail {
+            trail.command_line(over);
+        }
     }
-    Pillar {
+    let pillar = Pillar {
         data: Json::Object(pillar),
         problems,
         warnings: renderer.warnings,
-    }
+    };
+    (pillar, trail)
 }
 
 /// Names per environment for this host, and those that may be missing.
@@ -152,6 +183,8 @@ struct Compiling {
     problems: Vec<Diagnostic>,
     /// Salt's texts for `_errors`.
     errors: Vec<String>,
+    /// What is followed, if anything is.
+    trail: Option<Trail>,
 }
 
 impl Compiling {
@@ -267,6 +300,7 @@ impl Compiling {
             source,
             mark: node.at,
         };
+        let said = self.said(env, name, source, &node);
         let mut document = match node.into_json() {
             Json::Object(document) => document,
             other => {
@@ -278,6 +312,7 @@ impl Compiling {
         };
         done.insert(name.to_owned(), Json::Object(document.clone()));
         let Some(include) = document.shift_remove("include") else {
+            self.note(said);
             return Some(Json::Object(document));
         };
         let Json::Array(include) = include else {
@@ -285,8 +320,17 @@ impl Compiling {
                 at,
                 format!("Include Declaration in SLS '{name}' is not formed as a list"),
             );
+            self.note(said);
             return Some(Json::Object(document));
         };
+        let wins = self
+            .renderer
+            .oracle
+            .options
+            .flag("pillar_includes_override_sls", false);
+        if wins {
+            self.note(said.clone());
+        }
         let mut merged = Map::new();
         let mut defaults = defaults.clone();
         for entry in include {
@@ -298,17 +342,30 @@ impl Compiling {
                 self.lay(&mut merged, included);
             }
         }
-        if self
-            .renderer
-            .oracle
-            .options
-            .flag("pillar_includes_override_sls", false)
-        {
+        if wins {
             self.lay(&mut document, merged);
             return Some(Json::Object(document));
         }
+        self.note(said);
         self.lay(&mut merged, document);
         Some(Json::Object(merged))
+    }
+
+    /// What a document says about the key that is followed.
+    fn said(&self, env: &str, name: &str, source: u32, document: &Node) -> Option<Step> {
+        let (mark, value) = self.trail.as_ref()?.seek(document)?;
+        Some(Step {
+            at: Point::of(&self.renderer.sources, Place { source, mark }),
+            sls: Some(name.to_owned()),
+            env: env.to_owned(),
+            value,
+        })
+    }
+
+    fn note(&mut self, said: Option<Step>) {
+        if let Some(trail) = &mut self.trail {
+            trail.steps.extend(said);
+        }
     }
 
     /// The documents one entry of `include` stands for, each with the key it is to be put under.
@@ -359,14 +416,23 @@ impl Compiling {
             None => wanted,
         };
         let mut found = Vec::new();
+        let before = self.trail.as_mut().map_or(0, |trail| trail.enter(key.as_deref()));
         for name in self.expand(env, &wanted) {
             let document = match done.get(&name) {
-                Some(known) => Some(known.clone()),
+                Some(known) => {
+                    if let Some(trail) = &mut self.trail {
+                        trail.again(&name);
+                    }
+                    Some(known.clone())
+                }
                 None => self.sls(env, &name, defaults, done, depth + 1),
             };
             if let Some(Json::Object(document)) = document {
                 found.push((document, key.clone()));
             }
+        }
+        if let Some(trail) = &mut self.trail {
+            trail.leave(before);
         }
         found
     }

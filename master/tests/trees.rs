@@ -2,7 +2,7 @@
 //!
 //! `files` is the tree, `low` the expected chunks in order (`id state.fun` and, where it is not the id, the name),
 //! `problems` the expected refusal (`file:line:column message` by their beginning), `shown` arguments of the first
-//! chunk, `chunk` parts of the catalog by place, `ask` the questions of a first pass, `answers` (grains), `calls` and `missing` (functions) what the host says
+//! chunk, `explain` what is told of each key, `chunk` parts of the catalog by place, `ask` the questions of a first pass, `answers` (grains), `calls` and `missing` (functions) what the host says
 //! in the second.
 
 #![expect(
@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use master::compile::diagnostic::Diagnostic;
+use master::compile::explain::Explained;
 use master::compile::yaml;
 use master::compile::{self, Compiled, Grains, Input, Layout, Options, Ready, Roots, Tree, What};
 use master::tree::{Memory, Source};
@@ -159,6 +160,35 @@ fn problems(problems: &[Diagnostic]) -> Vec<String> {
         .collect()
 }
 
+/// What is known of a key, a line each.
+fn explained(found: &Explained) -> Vec<String> {
+    let mut lines = Vec::new();
+    for step in found.pillar.iter().flat_map(|pillar| &pillar.steps) {
+        lines.push(format!("{} says {}", step.at.text(), step.value));
+    }
+    lines.extend(
+        found
+            .pillar
+            .iter()
+            .map(|pillar| format!("it is {}", json!(pillar.value))),
+    );
+    for state in &found.states {
+        let through = state.included_from.join(", ");
+        lines.push(format!("{} {} from [{through}]", state.at.text(), state.function));
+        for (key, (_, at)) in &state.arguments {
+            lines.push(format!("{} {key}", at.text()));
+        }
+        lines.extend(state.waits_for.iter().map(|(kind, on)| format!("{kind} {on}")));
+    }
+    lines.extend(
+        found
+            .answers
+            .iter()
+            .map(|(question, answer)| format!("{question}: {}", json!(answer))),
+    );
+    lines
+}
+
 /// Whether everything in `want` is in `got`.
 fn covers(got: &Json, want: &Json) -> bool {
     match (got, want) {
@@ -192,6 +222,16 @@ fn check(name: &str, case: &Json) {
         for (key, want) in want.as_object().expect("arguments") {
             assert_eq!(&got[key], want, "{name}: {key}");
         }
+    }
+    for (key, want) in case
+        .get("explain")
+        .and_then(Json::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let input = given.input(given.answers.clone());
+        let found = compile::explain(&given.tree, &input, Some(key)).expect("an answer");
+        assert_eq!(&json!(explained(&found)), want, "{name}: explain {key}");
     }
     let got = compile::compile(&given.tree, &given.input(given.answers.clone()));
     match (got, case.get("problems")) {

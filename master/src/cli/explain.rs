@@ -6,14 +6,16 @@ use serde_json::{Map, Value as Json, json};
 
 use super::context::{Context, merged};
 use super::options::{Selection, Targets};
-use crate::compile::explain::{Explained, Origin};
+use crate::compile::explain::{Explained, Followed, Origin};
 use crate::failure::{Failure, Kind};
+use crate::pillar::Step;
 use crate::report::screen::{Screen, Tone, tame};
 
 /// Explain where a pillar value or a state comes from
 ///
-/// KEY is the id or the name of a state (a glob is allowed): told are file and line of the state and of each argument,
-/// through which SLS it was included, and what it waits for. Without KEY, told is which answers of the host (grains,
+/// KEY is a pillar key (`web:port`): told is what each document says about it, with file and line, in the order in which
+/// they are merged. Or KEY is the id or the name of a state (a glob is allowed): told are file and line of the state and
+/// of each argument, through which SLS it was included, and what it waits for. Without KEY, told is which answers of the host (grains,
 /// commands, versions) its catalog depends on: when one of them changes, it is compiled anew.
 ///
 /// With --id NAME --grains FILE no host is needed, as for `salt-rs show`.
@@ -21,7 +23,7 @@ use crate::report::screen::{Screen, Tone, tame};
 pub(super) struct Explain {
     #[command(flatten)]
     pub(super) targets: Targets,
-    /// State id or name
+    /// Pillar key, or a state's id or name
     key: Option<String>,
     #[command(flatten)]
     selection: Selection,
@@ -46,9 +48,11 @@ pub(super) fn run(command: &Explain, context: &Context) -> Result<u8, Failure> {
         return Err(Failure::of(Kind::Tree, merged(problems)));
     }
     if let Some(key) = key
-        && found.iter().all(|(_, explained)| explained.states.is_empty())
+        && found
+            .iter()
+            .all(|(_, explained)| explained.states.is_empty() && explained.pillar.is_none())
     {
-        let text = format!("`{key}` is no state's id or name there");
+        let text = format!("`{key}` is neither a pillar key nor a state's id or name there");
         return Err(Failure::usage(text).hint("see `salt-rs show low` and `salt-rs show pillar`"));
     }
     let screen = context.screen;
@@ -65,6 +69,9 @@ pub(super) fn run(command: &Explain, context: &Context) -> Result<u8, Failure> {
         if key.is_none() {
             answers(explained, screen);
         }
+        if let (Some(key), Some(followed)) = (key, &explained.pillar) {
+            value(key, followed, screen);
+        }
         for origin in &explained.states {
             state(origin, screen);
         }
@@ -79,7 +86,28 @@ fn to_json(explained: &Explained) -> Json {
         .iter()
         .map(|(question, answer)| json!({ "question": question.to_string(), "answer": plain(answer) }))
         .collect();
-    json!({ "states": states, "answers": answers })
+    let pillar = explained.pillar.as_ref().map(|followed| {
+        let steps: Vec<Json> = followed.steps.iter().map(Step::to_json).collect();
+        json!({ "value": followed.value, "steps": steps })
+    });
+    json!({ "pillar": pillar, "states": states, "answers": answers })
+}
+
+fn value(key: &str, followed: &Followed, screen: Screen) {
+    let last = followed.value.as_ref();
+    let last = last.map_or_else(|| "(nothing)".to_owned(), short);
+    screen.out(format!("  pillar {key} = {last}"));
+    for step in &followed.steps {
+        let from = match &step.sls {
+            Some(sls) => format!("{}  {sls} [{}]", step.at.text(), step.env),
+            None => "the command line".to_owned(),
+        };
+        screen.out(format!(
+            "    {}  {}",
+            short(&step.value),
+            screen.paint(Tone::Faint, from)
+        ));
+    }
 }
 
 fn state(origin: &Origin, screen: Screen) {

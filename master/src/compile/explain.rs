@@ -13,14 +13,26 @@ use super::low::Low;
 use super::order::Ordered;
 use super::place::{Place, Sources};
 use super::python::fnmatch;
+use crate::pillar::Step;
 
 /// Everything that is known of one key.
 #[derive(Debug, Clone, Default)]
 pub struct Explained {
+    /// The pillar value of that key.
+    pub pillar: Option<Followed>,
     /// States whose id or name it is, in the order in which they run.
     pub states: Vec<Origin>,
     /// The answers of the host that the whole catalog depends on, by question.
     pub answers: Vec<(Question, Answer)>,
+}
+
+/// A pillar value and where it comes from.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// What it is in the end; `None` when a later document put something else in the place of its parent.
+    pub value: Option<Json>,
+    /// Every document's say, in the order in which they are merged.
+    pub steps: Vec<Step>,
 }
 
 /// A line of a file of the tree.

@@ -53,7 +53,7 @@ pub use sources::Blobs;
 use crate::pillar::{self, Pillar};
 use crate::tree::Source;
 use diagnostic::Diagnostic;
-use explain::Explained;
+use explain::{Explained, Followed};
 use files::{Files, Which};
 use gather::Gather;
 use lower::Lowering;
@@ -271,17 +271,27 @@ fn lowered(
     Ok((catalog, blobs, problems))
 }
 
-/// Says why a host gets what it gets: the states that `key` means (none without a key), and every answer of the host
-/// that its catalog depends on.
+/// Says why a host gets what it gets: the pillar value and the states that `key` means (none without a key), and every
+/// answer of the host that its catalog depends on.
 ///
 /// # Errors
 /// [`Stop`]
 pub fn explain(tree: &Tree, input: &Input<'_>, key: Option<&str>) -> Result<Explained, Stop> {
+    let trail = key.map(|key| followed(tree, input, key)).transpose()?;
     let made = with_pillar(tree, input, |renderer| {
         let ordered = ordered(renderer, input)?;
         lowered(renderer, &ordered)?;
         Ok(key.map_or_else(Vec::new, |key| explain::states(&ordered, key, &renderer.sources)))
-    })?;
+    });
+    let made = match (made, &trail) {
+        // States that do not compile are no reason to keep quiet about the pillar.
+        (Err(Stop::Broken(_)), Some(trail)) if !trail.steps.is_empty() => Made {
+            value: Vec::new(),
+            reads: BTreeMap::new(),
+            warnings: Vec::new(),
+        },
+        (made, _) => made?,
+    };
     let answers = made.reads.into_keys().map(|question| {
         let answer = input.answers.get(&question).cloned();
         // A single grain may have been answered by all of them.
@@ -294,9 +304,19 @@ pub fn explain(tree: &Tree, input: &Input<'_>, key: Option<&str>) -> Result<Expl
         (question, answer)
     });
     Ok(Explained {
+        pillar: trail.filter(|trail| !trail.steps.is_empty()),
         states: made.value,
         answers: answers.collect(),
     })
+}
+
+/// What each document of the pillar says about a key, and what became of it.
+fn followed(tree: &Tree, input: &Input<'_>, key: &str) -> Result<Followed, Stop> {
+    let files = Files::new(tree, Which::Pillar);
+    let oracle = Arc::new(Oracle::new(input, files, Json::Object(Map::new())));
+    let (pillar, steps) = pillar::trail(&oracle, input.pillar, key);
+    let value = data::traverse(&pillar.data, key, ":");
+    Ok(finish(&oracle, Followed { value, steps }, Vec::new())?.value)
 }
 
 /// Runs a pass over the state tree with the compiled pillar.
