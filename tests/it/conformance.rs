@@ -48,6 +48,25 @@ fn what_held_holds() {
 }
 
 #[test]
+fn what_differs_is_little_and_written_down() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let expected = Expected::read(&root.join("conformance.expected")).unwrap();
+    let page = os::read_text(&root.join("../docs/from-salt.md")).unwrap();
+    let untold: Vec<&str> = expected
+        .names()
+        .filter(|name| !page.contains(&format!("`{name}`")))
+        .collect();
+    assert!(untold.is_empty(), "not in docs/from-salt.md: {untold:?}");
+    let cases = conformance::cases(&conformance::corpora()).unwrap();
+    let differing = expected.names().filter(|name| cases.contains_key(*name)).count();
+    assert!(
+        differing * 100 <= cases.len() * 3,
+        "{differing} of {} cases differ, which is more than 3 %",
+        cases.len()
+    );
+}
+
+#[test]
 fn what_was_done_is_undone() {
     // Every case ends with a rollback to the time before it: the sandbox is as it was, or the report says what is not.
     let left = |(name, verdict): (&String, &Verdict)| Some(format!("{name}: {}", verdict.left.as_ref()?));

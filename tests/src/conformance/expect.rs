@@ -43,6 +43,11 @@ impl Expected {
         Expected(cases.collect())
     }
 
+    /// The cases that do not hold in full.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// What differs from it, one line each. `whole` says that all cases were run.
     pub fn differences(&self, got: &BTreeMap<String, Verdict>, whole: bool) -> Vec<String> {
         let mut out = Vec::new();
