@@ -119,7 +119,7 @@ fn a_requisite_to_nothing() {
     refused(
         sls,
         "Referenced state does not exist for requisite [require: (test: ngnix)]",
-        (5, 7),
+        (6, 9),
         "did you mean `nginx`?",
     );
 }
@@ -317,7 +317,7 @@ fn wrong_use_of_the_command_line() {
 fn people_see_place_line_and_way_out() {
     let project = Project::new(&[TOP, ("salt/a.sls", "/x:\n  file.append:\n    - makedir: true\n")]);
     let ran = project.salt_rs(&["plan", "--local", "--worktree"]).expect(TREE);
-    let want = "error: Passed invalid arguments: 'makedir' is an invalid keyword argument for 'file.append'.\n  ┌ salt/a.sls:3:7\n  │     - makedir: true\n  └ help: did you mean `makedirs`?\n";
+    let want = "error: Passed invalid arguments: 'makedir' is an invalid keyword argument for 'file.append'.\n  ┌ salt/a.sls:3:7\n  │     - makedir: true\n  │       ^^^^^^^\n  └ help: did you mean `makedirs`?\n";
     assert_eq!(ran.stderr, want);
     assert_eq!(ran.stdout, "");
 }

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::diagnostic::Diagnostic;
-use super::high::{Arg, ArgKind, Body, Declared, Entry, Extension, High, Module};
+use super::high::{Arg, ArgKind, Body, Declared, Entry, Extension, High, Module, REQUISITES};
 use super::place::{Place, Sources};
 use super::yaml::{Mark, Node, Value};
 
@@ -220,17 +220,33 @@ impl Reading<'_> {
             Value::Map(entries) => ArgKind::Map(
                 entries
                     .into_iter()
-                    .map(|(key, value)| Entry {
-                        key: key.value.key_text(),
-                        at: self.place(key.at),
-                        value: value.into_json(),
-                    })
+                    .map(|(key, value)| self.entry(&key, value))
                     .collect(),
             ),
             _ => ArgKind::Odd,
         };
         Arg { at, what }
     }
+
+    fn entry(&self, key: &Node, value: Node) -> Entry {
+        let name = key.value.key_text();
+        let items = match &value.value {
+            Value::List(items) if refers(&name) => items.iter().map(|item| self.place(item.at)).collect(),
+            _ => Vec::new(),
+        };
+        Entry {
+            key: name,
+            at: self.place(key.at),
+            value: value.into_json(),
+            items,
+        }
+    }
+}
+
+/// Whether an argument holds references to other states.
+fn refers(name: &str) -> bool {
+    let kind = name.strip_suffix("_in").unwrap_or(name);
+    kind == "use" || REQUISITES.contains(&kind)
 }
 
 fn is_empty(value: &Value) -> bool {

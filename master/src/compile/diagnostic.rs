@@ -3,6 +3,7 @@
 //! A `Diagnostic` is a value: problems are collected and shown together, never thrown one by one. Choosing an
 //! exit status and colours is the business of the command line, not of this file.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -26,6 +27,19 @@ impl fmt::Display for Severity {
     }
 }
 
+/// A further place that belongs to a problem: the other declaration, a step of a chain of calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// What is there.
+    pub message: String,
+    /// The file as the user knows it.
+    pub file: Option<String>,
+    /// The line in the user's own text, from 1.
+    pub line: Option<u32>,
+    /// The column in characters, from 1.
+    pub column: Option<u32>,
+}
+
 /// One problem: what, where, and the next step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -43,7 +57,12 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The line of the source at that place, as written.
     pub excerpt: Option<String>,
+    /// Further places, in the order in which they explain the problem.
+    pub notes: Vec<Note>,
 }
+
+/// The longest excerpt, in characters.
+const EXCERPT: usize = 300;
 
 impl Diagnostic {
     /// Makes an error without a place.
@@ -65,6 +84,7 @@ impl Diagnostic {
             column: None,
             help: None,
             excerpt: None,
+            notes: Vec::new(),
         }
     }
 
@@ -107,19 +127,69 @@ impl Diagnostic {
             .and_then(|line| usize::try_from(line).ok())
             .and_then(|line| line.checked_sub(1));
         if let Some(line) = index.and_then(|index| text.lines().nth(index)) {
-            self.excerpt = Some(line.trim_end().to_owned());
+            self.excerpt = Some(discreet(line.trim_end()).chars().take(EXCERPT).collect());
         }
+        self
+    }
+
+    /// Adds a further place: that of another problem, which says what is there.
+    #[must_use]
+    pub fn with_note(mut self, note: Self) -> Self {
+        self.notes.push(Note {
+            message: note.message,
+            file: note.file,
+            line: note.line,
+            column: note.column,
+        });
         self
     }
 
     /// `file:line:column` as far as known; `None` when not even the file is.
     pub fn place(&self) -> Option<String> {
-        let file = self.file.as_ref()?;
-        Some(match (self.line, self.column) {
-            (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
-            (Some(line), None) => format!("{file}:{line}"),
-            _ => file.clone(),
-        })
+        place(self.file.as_deref(), self.line, self.column)
+    }
+
+    /// The line below the excerpt that points at the column.
+    fn marker(&self) -> Option<String> {
+        let excerpt = self.excerpt.as_ref()?;
+        let column = usize::try_from(self.column?.checked_sub(1)?).ok()?;
+        let mut rest = excerpt.chars().skip(column).peekable();
+        rest.peek()?;
+        let word = rest.take_while(|ch| ch.is_alphanumeric() || "_-./".contains(*ch));
+        let blank = |ch: char| if ch == '\t' { '\t' } else { ' ' };
+        let before: String = excerpt.chars().take(column).map(blank).collect();
+        Some(before + &"^".repeat(word.count().max(1)))
+    }
+}
+
+impl Note {
+    /// `file:line:column` as far as known; `None` when not even the file is.
+    pub fn place(&self) -> Option<String> {
+        place(self.file.as_deref(), self.line, self.column)
+    }
+}
+
+fn place(file: Option<&str>, line: Option<u32>, column: Option<u32>) -> Option<String> {
+    let file = file?;
+    Some(match (line, column) {
+        (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
+        (Some(line), None) => format!("{file}:{line}"),
+        _ => file.to_owned(),
+    })
+}
+
+/// A line without the secret it gives away: what stands behind a key that speaks of one, unless a template makes it.
+fn discreet(line: &str) -> Cow<'_, str> {
+    const SECRET: [&str; 6] = ["passw", "secret", "token", "api_key", "apikey", "private_key"];
+    let Some((key, value)) = line.split_once(':') else {
+        return Cow::Borrowed(line);
+    };
+    let low = key.to_lowercase();
+    let plain = !value.trim().is_empty() && !value.contains("{{") && !value.contains("{%");
+    if plain && SECRET.iter().any(|word| low.contains(word)) && !low.trim_start().starts_with("{%") {
+        Cow::Owned(format!("{key}: …"))
+    } else {
+        Cow::Borrowed(line)
     }
 }
 
@@ -130,7 +200,22 @@ impl fmt::Display for Diagnostic {
         write!(f, "{}: {}", self.severity, harmless(&self.message))?;
         let place = self.place();
         let help = self.help.as_ref().map(|help| format!("help: {help}"));
-        let rows: Vec<&String> = place.iter().chain(&self.excerpt).chain(&help).collect();
+        let notes: Vec<String> = self
+            .notes
+            .iter()
+            .map(|note| match note.place() {
+                Some(place) => format!("{place}: {}", note.message),
+                None => note.message.clone(),
+            })
+            .collect();
+        let marker = self.marker();
+        let rows: Vec<&String> = place
+            .iter()
+            .chain(&self.excerpt)
+            .chain(&marker)
+            .chain(&notes)
+            .chain(&help)
+            .collect();
         let last = rows.len().saturating_sub(1);
         for (index, row) in rows.iter().enumerate() {
             let edge = match index {
@@ -216,7 +301,7 @@ mod tests {
             .with_source(text)
             .with_help("did you mean `source`?")
             .to_string();
-        let want = "error: unknown parameter `sorce` for file.managed\n  ┌ web/init.sls:3:7\n  │     - sorce: salt://x\n  └ help: did you mean `source`?";
+        let want = "error: unknown parameter `sorce` for file.managed\n  ┌ web/init.sls:3:7\n  │     - sorce: salt://x\n  │       ^^^^^\n  └ help: did you mean `source`?";
         assert_eq!(shown, want);
     }
 
@@ -233,6 +318,32 @@ mod tests {
             .with_source("one line")
             .to_string();
         assert_eq!(shown, "error: odd\n  ─ a:9:1");
+    }
+
+    #[test]
+    fn notes_come_before_the_help() {
+        let shown = Diagnostic::error("odd")
+            .in_file("a")
+            .at(1, 1)
+            .with_note(Diagnostic::error("declared here").in_file("b").at(2, 3))
+            .with_help("take one out")
+            .to_string();
+        assert_eq!(
+            shown,
+            "error: odd\n  ┌ a:1:1\n  │ b:2:3: declared here\n  └ help: take one out"
+        );
+    }
+
+    #[test]
+    fn an_excerpt_gives_no_secret_away() {
+        let excerpt = |line: &str| {
+            let problem = Diagnostic::error("odd").in_file("a").at(1, 1).with_source(line);
+            problem.excerpt.unwrap_or_default()
+        };
+        assert_eq!(excerpt("  db_password: hunter2: x"), "  db_password: …");
+        assert_eq!(excerpt("  db_password: {{ x }}"), "  db_password: {{ x }}");
+        assert_eq!(excerpt("  user: x"), "  user: x");
+        assert_eq!(excerpt(&"x".repeat(1000)).len(), 300);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::diagnostic::{Diagnostic, nearest};
-use super::high::{ArgKind, Extension, High, Module, REQUISITES};
+use super::high::{Arg, ArgKind, Entry, Extension, High, Module, REQUISITES};
 use super::place::Sources;
 use super::python::fnmatch;
 
@@ -122,7 +122,7 @@ fn merge(modules: &mut IndexMap<String, Module>, name: String, by: Module) {
                     if new.key == old.key {
                         done = true;
                         if REQUISITES.contains(&new.key.as_str()) {
-                            append(present, &new.value);
+                            append(present, new);
                         } else {
                             *present = arg.clone();
                         }
@@ -139,11 +139,13 @@ fn merge(modules: &mut IndexMap<String, Module>, name: String, by: Module) {
     }
 }
 
-fn append(present: &mut super::high::Arg, more: &Json) {
+fn append(present: &mut Arg, more: &Entry) {
     if let Some(entry) = present.first_mut()
-        && let (Json::Array(list), Json::Array(more)) = (&mut entry.value, more)
+        && let (Json::Array(list), Json::Array(added)) = (&mut entry.value, &more.value)
     {
-        list.extend(more.iter().cloned());
+        entry.items.resize(list.len(), entry.at);
+        entry.items.extend((0..added.len()).map(|index| more.item(index)));
+        list.extend(added.iter().cloned());
     }
 }
 

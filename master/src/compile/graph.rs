@@ -10,9 +10,9 @@ use serde_json::Value as Json;
 
 use proto::RequisiteKind as Kind;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, did_you_mean, nearest};
 use super::low::Low;
-use super::place::Sources;
+use super::place::{Place, Sources};
 use super::python::{self, fnmatch, is_pattern, quoted};
 
 /// Kinds in the order in which Salt resolves them, by their name as an argument.
@@ -47,13 +47,53 @@ pub(crate) fn reference(reference: &Json) -> Option<(&str, &Json)> {
     }
 }
 
-/// Salt's sentence for a reference that names nothing.
-pub(crate) fn unresolved(name: &str, key: &str, value: &str, low: &Low) -> String {
-    format!(
-        "Referenced state does not exist for requisite [{name}: ({key}: {value})] in state [{}] in SLS [{}]",
-        low.name_text(),
-        low.sls
-    )
+/// A reference that names nothing, or is no name.
+pub(crate) struct Loose<'a> {
+    /// The argument that holds it.
+    pub(crate) requisite: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) wanted: &'a Json,
+    pub(crate) at: Place,
+}
+
+impl Loose<'_> {
+    /// The problem in Salt's words, with what may have been meant among all chunks there are.
+    pub(crate) fn problem(&self, all: &[Low], low: &Low, sources: &Sources) -> Diagnostic {
+        let Self { requisite, key, .. } = self;
+        let at = format!("in state [{}] in SLS [{}]", low.name_text(), low.sls);
+        let Some(wanted) = self.wanted.as_str() else {
+            let message = format!("Requisite [{requisite}: {key}] {at} must have a string as the value");
+            return sources.error(self.at, message);
+        };
+        let problem = sources.error(
+            self.at,
+            format!("Referenced state does not exist for requisite [{requisite}: ({key}: {wanted})] {at}"),
+        );
+        if *key == "sls" {
+            let near = did_you_mean(wanted, all.iter().map(|one| one.sls.as_str()));
+            let help = near.unwrap_or_else(|| format!("no state of the sls `{wanted}` is there: include it"));
+            return problem.with_help(help);
+        }
+        let said = |problem: Diagnostic, one: &Low, help: String| {
+            let note = sources.note(one.at, format!("`{}` is declared here", one.id));
+            problem.with_help(help).with_note(note)
+        };
+        let named = |one: &&Low| one.id == wanted || one.name.as_str() == Some(wanted);
+        if let Some(one) = all.iter().find(named) {
+            let help = format!("`{wanted}` is declared as {0}: write `{0}: {wanted}`", one.state);
+            return said(problem, one, help);
+        }
+        let same = |one: &&Low| (*key == "id" || one.state == *key) && one.id != low.id;
+        let ids = all.iter().filter(same).map(|one| one.id.as_str());
+        let near = nearest(wanted, ids).or_else(|| nearest(wanted, all.iter().map(|one| one.id.as_str())));
+        match near.and_then(|near| all.iter().find(|one| one.id == near)) {
+            Some(one) if one.state == *key || *key == "id" => {
+                said(problem, one, format!("did you mean `{}`?", one.id))
+            }
+            Some(one) => said(problem, one, format!("did you mean `{}: {}`?", one.state, one.id)),
+            None => problem.with_help("declare it, or include the sls that does"),
+        }
+    }
 }
 
 /// Name of a kind as an argument.
@@ -158,38 +198,44 @@ impl Graph {
         self.dependencies[node].values().map(Vec::len).sum()
     }
 
-    /// Resolves the requisites of one chunk; stops at the first that cannot be.
-    pub(crate) fn require(&mut self, lows: &[Low], index: usize, disabled: &[String]) -> Result<(), String> {
+    /// Resolves the requisites of one chunk; returns those that cannot be.
+    pub(crate) fn require<'l>(
+        &mut self,
+        lows: &'l [Low],
+        index: usize,
+        disabled: &[String],
+    ) -> Vec<Loose<'l>> {
         let low = &lows[index];
+        let mut loose = Vec::new();
         let Some(&node) = self.by_tag.get(&low.tag()) else {
-            return Ok(());
+            return loose;
         };
         for (name, kind) in KINDS {
             if disabled.iter().any(|one| one == name) {
                 continue;
             }
-            for reference in low.args.get(name).and_then(Json::as_array).into_iter().flatten() {
-                let Some((key, value)) = self::reference(reference) else {
+            let references = low.args.get(name).and_then(Json::as_array);
+            for (place, reference) in references.into_iter().flatten().enumerate() {
+                let Some((key, wanted)) = self::reference(reference) else {
                     continue;
                 };
-                let value = match value {
+                let found = match wanted {
                     Json::Null => continue,
-                    Json::String(value) => value,
-                    _ => {
-                        return Err(format!(
-                            "Requisite [{name}: {key}] in state [{}] in SLS [{}] must have a string as the value",
-                            low.name_text(),
-                            low.sls
-                        ));
-                    }
+                    Json::String(wanted) => self.find(key, wanted),
+                    _ => None,
                 };
-                match self.find(key, value) {
+                match found {
                     Some(on) => self.depend(node, kind, on),
-                    None => return Err(unresolved(name, key, value, low)),
+                    None => loose.push(Loose {
+                        requisite: name,
+                        key,
+                        wanted,
+                        at: low.reference(name, place),
+                    }),
                 }
             }
         }
-        Ok(())
+        loose
     }
 
     /// Nodes a reference stands for; `None` when it must name something and does not.
@@ -279,25 +325,52 @@ impl Graph {
     /// A problem that shows one cycle, if there is one.
     pub(crate) fn cycle(&self, lows: &[Low], sources: &Sources) -> Option<Diagnostic> {
         let edges = self.cycle_edges()?;
-        let shown: Vec<String> = edges
-            .iter()
-            .map(|&(from, to, kind)| {
-                let (dependency, dependent) = (&lows[self.nodes[from].low], &lows[self.nodes[to].low]);
-                let made = kind == Kind::Require && !dependent.args.contains_key("require");
-                let kind = if made { "prereq" } else { kind_name(kind) };
-                format!("({}, '{kind}', {})", named(dependent), named(dependency))
-            })
-            .collect();
+        let mut shown = Vec::with_capacity(edges.len());
+        let mut notes = Vec::with_capacity(edges.len());
+        for &(from, to, kind) in &edges {
+            let (dependency, dependent) = (&lows[self.nodes[from].low], &lows[self.nodes[to].low]);
+            let made = kind == Kind::Require && !dependent.args.contains_key("require");
+            let kind = if made { "prereq" } else { kind_name(kind) };
+            shown.push(format!("({}, '{kind}', {})", named(dependent), named(dependency)));
+            let (at, kind, one, other) = match self.written(dependent, kind, from) {
+                // A prereq stands at the state that runs first.
+                None if made => match self.prereq_of(lows, from, to) {
+                    Some(at) => (at, kind, dependency, dependent),
+                    None => (dependent.at, kind, dependent, dependency),
+                },
+                at => (at.unwrap_or(dependent.at), kind, dependent, dependency),
+            };
+            notes.push(sources.note(at, format!("`{}` has `{kind}` on `{}`", one.id, other.id)));
+        }
         let message = format!("Recursive requisites were found: {}", shown.join(", "));
         let at = edges
             .first()
             .map(|&(_, to, _)| lows[self.nodes[to].low].at)
             .unwrap_or_default();
-        Some(
-            sources
-                .error(at, message)
-                .with_help("take one of these requisites out"),
-        )
+        let problem = sources
+            .error(at, message)
+            .with_help("take one of these requisites out");
+        Some(notes.into_iter().fold(problem, Diagnostic::with_note))
+    }
+
+    /// The place of the reference by which a chunk came to wait for a node.
+    fn written(&self, low: &Low, kind: &str, on: usize) -> Option<Place> {
+        let references = low.args.get(kind)?.as_array()?;
+        let names = |one: &Json| {
+            let found = reference(one).and_then(|(key, wanted)| self.find(key, wanted.as_str()?));
+            found.is_some_and(|nodes| {
+                nodes
+                    .iter()
+                    .any(|&node| self.nodes[node].low == self.nodes[on].low)
+            })
+        };
+        let index = references.iter().position(names)?;
+        Some(low.reference(kind, index))
+    }
+
+    /// The place of the `prereq` of the chunk at `first` on that at `then`.
+    fn prereq_of(&self, lows: &[Low], first: usize, then: usize) -> Option<Place> {
+        self.written(&lows[self.nodes[first].low], "prereq", then)
     }
 
     /// Edges (from, to, kind) of the first cycle a depth-first walk meets.

@@ -75,6 +75,8 @@ pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) value: Json,
     pub(crate) at: Place,
+    /// Where each entry of a list of references stands; empty for other values.
+    pub(crate) items: Vec<Place>,
 }
 
 /// An `extend` of one id.
@@ -103,6 +105,13 @@ pub(crate) const REQUISITES: [&str; 12] = [
     "listen",
 ];
 
+impl Entry {
+    /// The place of an entry of a list, the argument's own where it is not known.
+    pub(crate) fn item(&self, index: usize) -> Place {
+        self.items.get(index).copied().unwrap_or(self.at)
+    }
+}
+
 impl Arg {
     /// One argument made by the compiler.
     pub(crate) fn made(at: Place, key: &str, value: Json) -> Self {
@@ -110,6 +119,9 @@ impl Arg {
             at,
             what: ArgKind::Map(vec![Entry {
                 key: key.to_owned(),
+                items: value
+                    .as_array()
+                    .map_or_else(Vec::new, |list| vec![at; list.len()]),
                 value,
                 at,
             }]),

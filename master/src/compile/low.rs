@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::high::{ArgKind, High};
+use super::high::{ArgKind, Entry, High};
 use super::place::Place;
 use super::python;
 
@@ -33,6 +33,8 @@ pub struct Low {
     pub at: Place,
     /// The place of each argument.
     pub(crate) places: HashMap<String, Place>,
+    /// The places of the references of each requisite.
+    pub(crate) references: HashMap<String, Vec<Place>>,
     /// Place in a `names` list, from 1, until it is added to the order.
     pub(crate) name_order: Option<u32>,
 }
@@ -41,6 +43,17 @@ impl Low {
     /// The name as text.
     pub fn name_text(&self) -> String {
         python::text(&self.name)
+    }
+
+    /// The place of an argument, that of the declaration where it has none.
+    pub(crate) fn place(&self, argument: &str) -> Place {
+        self.places.get(argument).copied().unwrap_or(self.at)
+    }
+
+    /// The place of one reference of a requisite.
+    pub(crate) fn reference(&self, requisite: &str, index: usize) -> Place {
+        let known = self.references.get(requisite).and_then(|all| all.get(index));
+        known.copied().unwrap_or_else(|| self.place(requisite))
     }
 
     /// Salt's tag: `state_|-id_|-name_|-fun`.
@@ -92,6 +105,7 @@ pub(crate) fn chunks(high: &High) -> Vec<Low> {
                 args: Map::new(),
                 at: declared.at,
                 places: HashMap::new(),
+                references: HashMap::new(),
                 name_order: None,
             };
             for arg in body.args() {
@@ -106,7 +120,7 @@ pub(crate) fn chunks(high: &High) -> Vec<Low> {
                                     }
                                 }
                             } else {
-                                low.set(&entry.key, &entry.value, entry.at);
+                                low.set(entry);
                             }
                         }
                     }
@@ -131,7 +145,8 @@ pub(crate) fn chunks(high: &High) -> Vec<Low> {
 }
 
 impl Low {
-    fn set(&mut self, key: &str, value: &Json, at: Place) {
+    fn set(&mut self, entry: &Entry) {
+        let (key, value) = (entry.key.as_str(), &entry.value);
         match key {
             "state" | "fun" => {}
             "name" if value.is_string() => self.name = value.clone(),
@@ -140,7 +155,12 @@ impl Low {
                 self.args.insert(key.to_owned(), value.clone());
             }
         }
-        self.places.insert(key.to_owned(), at);
+        self.places.insert(key.to_owned(), entry.at);
+        if entry.items.is_empty() {
+            self.references.remove(key);
+        } else {
+            self.references.insert(key.to_owned(), entry.items.clone());
+        }
     }
 
     /// Takes an entry of `names`: a name, or a name with arguments of its own.

@@ -110,7 +110,7 @@ impl Lowering<'_> {
         };
         let sources = sourcing.of(low, &free);
         if let Err(problem) = fill(&sourcing, low, &mut args) {
-            let at = low.places.get("contents").copied().unwrap_or(low.at);
+            let at = low.place("contents");
             self.problems.push(self.sources.error(at, problem));
         }
         let own_check = spec.is_some_and(|spec| spec.param("check_cmd").is_some());
@@ -119,7 +119,7 @@ impl Lowering<'_> {
             options.check_cmd.clear();
         }
         for (key, message) in wrong {
-            let at = low.places.get(key).copied().unwrap_or(low.at);
+            let at = low.place(key);
             self.problems.push(self.sources.error(at, message));
         }
         if !low.name.is_string() {
@@ -168,7 +168,7 @@ pub(crate) fn check(low: &Low, spec: Option<&'static Spec>, sources: &Sources) -
             || spec.param(key).is_some()
     };
     for key in low.args.keys().filter(|key| !known(key)) {
-        let at = low.places.get(key).copied().unwrap_or(low.at);
+        let at = low.place(key);
         let message =
             format!("Passed invalid arguments: '{key}' is an invalid keyword argument for '{function}'.");
         let help = did_you_mean(key, spec.params.iter().map(|param| param.name));

@@ -331,7 +331,11 @@ fn with_pillar<T>(
         mut warnings,
     } = pillar(tree, input)?;
     if !pillar.problems.is_empty() {
-        let headline = Diagnostic::error("Pillar failed to render with the following messages:");
+        let mut headline = Diagnostic::error("Pillar failed to render with the following messages:");
+        if let Some(first) = pillar.problems.first() {
+            headline.file.clone_from(&first.file);
+            (headline.line, headline.column) = (first.line, first.column);
+        }
         return Err(Stop::Broken(
             std::iter::once(headline).chain(pillar.problems).collect(),
         ));

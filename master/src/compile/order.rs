@@ -7,7 +7,7 @@ use serde_json::{Number, Value as Json};
 
 use proto::RequisiteKind as Kind;
 
-use super::diagnostic::{Diagnostic, did_you_mean};
+use super::diagnostic::Diagnostic;
 use super::graph::{Graph, Need};
 use super::high::High;
 use super::low::{self, Low};
@@ -52,8 +52,13 @@ pub(crate) fn order(high: &High, rules: &Rules<'_>, sources: &Sources) -> Result
     let mut cap: i64 = 1;
     for index in 0..lows.len() {
         reconcile_watch(&mut lows[index], rules);
-        if let Err(message) = graph.require(&lows, index, rules.disabled) {
-            problems.push(unresolved(&lows, index, message, sources));
+        let loose = graph.require(&lows, index, rules.disabled);
+        if !loose.is_empty() {
+            problems.extend(
+                loose
+                    .iter()
+                    .map(|loose| loose.problem(&lows, &lows[index], sources)),
+            );
         } else if let Some(order) = lows[index].args.get("order").and_then(Json::as_i64)
             && order > cap - 1
             && order > 0
@@ -112,29 +117,16 @@ fn reconcile_watch(low: &mut Low, rules: &Rules<'_>) {
         let Some(Json::Array(watched)) = low.args.shift_remove(watch) else {
             continue;
         };
+        let mut places = low.references.remove(watch).unwrap_or_default();
+        places.resize(watched.len(), low.place(watch));
         if let Json::Array(list) = low.args.entry(require).or_insert_with(|| Json::Array(Vec::new())) {
+            let place = low.places.get(require).or(low.places.get(watch)).copied();
+            let all = low.references.entry(require.to_owned()).or_default();
+            all.resize(list.len(), place.unwrap_or(low.at));
+            all.append(&mut places);
             list.extend(watched);
         }
     }
-}
-
-fn unresolved(lows: &[Low], index: usize, message: String, sources: &Sources) -> Diagnostic {
-    let low = &lows[index];
-    let kind = message
-        .split_once('[')
-        .and_then(|(_, rest)| rest.split_once(':'))
-        .map_or("", |(kind, _)| kind);
-    let named = message
-        .split_once("(")
-        .and_then(|(_, rest)| rest.split_once(')'))
-        .map_or("", |(inner, _)| inner);
-    let wanted = named.split_once(": ").map_or(named, |(_, name)| name);
-    let help = did_you_mean(
-        wanted,
-        lows.iter().map(|low| low.id.as_str()).filter(|id| *id != wanted),
-    );
-    let at = low.places.get(kind).copied().unwrap_or(low.at);
-    sources.error(at, message).with_help_if(help)
 }
 
 /// The order of a chunk as a number, fixing words and missing ones in place.

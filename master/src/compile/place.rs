@@ -28,7 +28,8 @@ pub(crate) trait Lines {
 struct Text {
     file: String,
     written: Arc<str>,
-    lines: Option<Box<dyn Lines>>,
+    /// What the templates made of it, and how its lines go back.
+    made: Option<(Arc<str>, Box<dyn Lines>)>,
 }
 
 /// All texts of a compilation.
@@ -38,12 +39,17 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Adds a text read from `file`; `lines` says where lines come from if it was a template.
-    pub(crate) fn add(&mut self, file: &str, written: Arc<str>, lines: Option<Box<dyn Lines>>) -> u32 {
+    /// Adds a text read from `file`; `made` is what a template made of it, with the map of its lines.
+    pub(crate) fn add(
+        &mut self,
+        file: &str,
+        written: Arc<str>,
+        made: Option<(Arc<str>, Box<dyn Lines>)>,
+    ) -> u32 {
         self.texts.push(Text {
             file: file.to_owned(),
             written,
-            lines,
+            made,
         });
         u32::try_from(self.texts.len()).unwrap_or(0)
     }
@@ -63,27 +69,90 @@ impl Sources {
         if line == 0 {
             return problem.in_file(&text.file);
         }
-        match text
-            .lines
-            .as_ref()
-            .and_then(|lines| Some((lines.origin(line)?, lines)))
-        {
-            Some(((file, line), lines)) => {
-                let excerpt = if file == text.file {
-                    Some(text.written.clone())
-                } else {
-                    lines.text(&file)
-                };
-                let problem = problem.in_file(file).at(line, column);
-                match excerpt {
-                    Some(excerpt) => problem.with_source(&excerpt),
-                    None => problem,
-                }
-            }
-            None => problem
+        let Some((made, file, origin)) = text.made.as_ref().and_then(|(made, lines)| {
+            let (file, origin) = lines.origin(line)?;
+            let written = if file == text.file {
+                Some(text.written.clone())
+            } else {
+                lines.text(&file)
+            };
+            Some((made, file, (origin, written)))
+        }) else {
+            return problem
                 .in_file(&text.file)
                 .at(line, column)
-                .with_source(&text.written),
+                .with_source(&text.written);
+        };
+        match origin {
+            (line_there, Some(written)) => {
+                let column = column_there(nth(&written, line_there), nth(made, line), column);
+                problem.in_file(file).at(line_there, column).with_source(&written)
+            }
+            (line_there, None) => problem.in_file(file).at(line_there, column),
+        }
+    }
+
+    /// A note that can be added to a problem.
+    pub(crate) fn note(&self, place: Place, message: impl Into<String>) -> Diagnostic {
+        self.error(place, message)
+    }
+}
+
+/// A line of a text, from 1.
+fn nth(text: &str, line: u32) -> &str {
+    let index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+    text.lines().nth(index).unwrap_or_default()
+}
+
+/// The column in the line as written of what stands at a column of the line a template made of it.
+///
+/// Where nothing before it was made by the template it is the same; else it is that of the same word, or of the
+/// expression from which on the lines differ.
+fn column_there(written: &str, made: &str, column: u32) -> u32 {
+    let from_one = |at: usize| u32::try_from(at).unwrap_or(u32::MAX - 1) + 1;
+    let at = usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1);
+    let same = written
+        .chars()
+        .zip(made.chars())
+        .take_while(|(written, made)| written == made)
+        .count();
+    if same >= at && !written.chars().skip(at).take(2).eq("{{".chars()) || written == made {
+        return column;
+    }
+    let is_word = |ch: &char| ch.is_alphanumeric() || "_-./".contains(*ch);
+    let word: String = made.chars().skip(at).take_while(is_word).collect();
+    let places = written
+        .match_indices(word.as_str())
+        .map(|(place, _)| written[..place].chars().count());
+    let outside = |place: &usize| {
+        let before: String = written.chars().take(*place).collect();
+        before.matches("{{").count() == before.matches("}}").count()
+    };
+    let near = places
+        .filter(outside)
+        .min_by_key(|place| place.abs_diff(at))
+        .filter(|_| !word.is_empty());
+    from_one(near.unwrap_or(same.min(at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_those_of_the_user() {
+        let cases = [
+            // Nothing before it was made.
+            ("    - mode: {{ m }}", "    - mode: 644", 7, 7),
+            // The word stands behind an expression.
+            ("{{ a }}: { b: 1 }", "long name: { b: 1 }", 14, 12),
+            // The word was made.
+            ("  - {{ kind }}: x", "  - file: x", 5, 5),
+            ("  - x{{ kind }}: x", "  - xfile: x", 5, 5),
+            ("{{ indent }}- x", "      - x", 7, 13),
+        ];
+        for (written, made, column, want) in cases {
+            assert_eq!(column_there(written, made, column), want, "{written}");
         }
     }
 }

@@ -148,7 +148,7 @@ impl Renderer {
             ));
         };
         let mut current: Arc<str> = text.clone();
-        let mut lines: Option<Box<dyn Lines>> = None;
+        let mut made: Option<(Arc<str>, Box<dyn Lines>)> = None;
         let mut node = None;
         for stage in stages {
             match stage {
@@ -166,17 +166,17 @@ impl Renderer {
                         Box::new(error.diagnostic(message))
                     })?;
                     current = rendered.text.into();
-                    lines = Some(rendered.lines);
+                    made = Some((current.clone(), rendered.lines));
                 }
                 Stage::Same => {}
                 Stage::Gpg => self.gpg(node.as_ref().map(|(node, source)| (node, *source)), failed)?,
                 Stage::Yaml => {
-                    let source = self.sources.add(subject.full, text.clone(), lines.take());
+                    let source = self.sources.add(subject.full, text.clone(), made.take());
                     let parsed = self.yaml(&current, &text, source, failed)?;
                     node = Some((parsed, source));
                 }
                 Stage::Json => {
-                    let source = self.sources.add(subject.full, text.clone(), lines.take());
+                    let source = self.sources.add(subject.full, text.clone(), made.take());
                     let parsed = json(&current).map_err(|(message, mark)| {
                         Box::new(
                             self.sources
@@ -198,7 +198,7 @@ impl Renderer {
                     value,
                     at: Mark { line: 1, column: 1 },
                 },
-                self.sources.add(subject.full, text, lines),
+                self.sources.add(subject.full, text, made),
             )
         }))
     }

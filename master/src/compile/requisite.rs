@@ -79,11 +79,14 @@ impl Draft {
 }
 
 /// The state that declares the form.
+#[derive(Clone, Copy)]
 struct Here<'a> {
     id: &'a str,
     module: &'a str,
     sls: &'a str,
     env: &'a str,
+    /// The reference being read.
+    at: Place,
 }
 
 impl<'a> Collect<'a> {
@@ -96,12 +99,13 @@ impl<'a> Collect<'a> {
                     module,
                     sls: &declared.sls,
                     env: &declared.env,
+                    at: body.at,
                 };
                 for arg in body.args() {
                     let Some(entry) = arg.first() else { continue };
                     let form = entry.key.as_str();
                     if FORMS.contains(&form) && !self.disabled.iter().any(|one| one == form) {
-                        self.form(&here, entry);
+                        self.form(&Here { at: entry.at, ..here }, entry);
                     }
                 }
             }
@@ -119,9 +123,13 @@ impl<'a> Collect<'a> {
             Json::Array(items) => {
                 // Salt keeps earlier targets of the list while it walks on, so they are named several times.
                 let mut targets: Vec<(Json, String)> = Vec::new();
-                for item in items {
+                for (index, item) in items.iter().enumerate() {
                     let Some((module, name)) = self.reference(item) else {
                         continue;
+                    };
+                    let here = &Here {
+                        at: entry.item(index),
+                        ..*here
                     };
                     if module == "sls" {
                         targets = self.of_sls(&name);
@@ -131,8 +139,8 @@ impl<'a> Collect<'a> {
                     self.undotted(here, entry, &module, &name);
                     for (name, module) in targets.clone() {
                         match entry.key.as_str() {
-                            "use" => self.use_from(here, entry, &name, &module),
-                            "use_in" => self.use_in(here, entry, &name, &module),
+                            "use" => self.use_from(here, &name, &module),
+                            "use_in" => self.use_in(here, &name, &module),
                             _ => self.require(here, entry, &name, &module),
                         }
                     }
@@ -198,16 +206,16 @@ impl<'a> Collect<'a> {
             super::python::text(name),
             here.sls
         );
-        self.problems.push(self.sources.error(entry.at, message));
+        self.problems.push(self.sources.error(here.at, message));
         short.to_owned()
     }
 
     /// The extension being collected for an id, and the arguments it gives one module.
-    fn extension(&mut self, id: &str, module: &str, here: &Here<'_>, at: Place) -> &mut Vec<Arg> {
+    fn extension(&mut self, id: &str, module: &str, here: &Here<'_>) -> &mut Vec<Arg> {
         let draft = self.extend.entry(id.to_owned()).or_insert_with(|| Draft {
             sls: here.sls.to_owned(),
             env: here.env.to_owned(),
-            at,
+            at: here.at,
             modules: IndexMap::new(),
         });
         draft.modules.entry(module.to_owned()).or_default()
@@ -220,12 +228,12 @@ impl<'a> Collect<'a> {
                 super::python::text(name),
                 here.sls
             );
-            self.problems.push(self.sources.error(entry.at, message));
+            self.problems.push(self.sources.error(here.at, message));
             return;
         };
         let kind = entry.key.split('_').next().unwrap_or_default().to_owned();
         let to = json!({ here.module: here.id });
-        let args = self.extension(id, module, here, entry.at);
+        let args = self.extension(id, module, here);
         let mut found = false;
         for arg in args.iter_mut() {
             if let Some(present) = arg.first_mut()
@@ -233,11 +241,12 @@ impl<'a> Collect<'a> {
                 && let Json::Array(list) = &mut present.value
             {
                 list.push(to.clone());
+                present.items.push(here.at);
                 found = true;
             }
         }
         if !found {
-            args.push(Arg::made(entry.at, &kind, json!([to])));
+            args.push(Arg::made(here.at, &kind, json!([to])));
         }
         if let Some(extension) = self.extend.get_mut(id) {
             extension.sls = here.sls.to_owned();
@@ -245,19 +254,19 @@ impl<'a> Collect<'a> {
         }
     }
 
-    fn use_from(&mut self, here: &Here<'_>, entry: &Entry, name: &Json, module: &str) {
+    fn use_from(&mut self, here: &Here<'_>, name: &Json, module: &str) {
         let Some(name) = name.as_str() else { return };
         for other in extend::find(name, module, self.high, Lookup::IdAndModule) {
             let taken = self.borrowed((&other, module), (here.id, here.module));
-            self.extension(here.id, here.module, here, entry.at).extend(taken);
+            self.extension(here.id, here.module, here).extend(taken);
         }
     }
 
-    fn use_in(&mut self, here: &Here<'_>, entry: &Entry, name: &Json, module: &str) {
+    fn use_in(&mut self, here: &Here<'_>, name: &Json, module: &str) {
         let Some(name) = name.as_str() else { return };
         for other in extend::find(name, module, self.high, Lookup::IdAndModule) {
             let taken = self.borrowed((here.id, here.module), (&other, module));
-            self.extension(&other, module, here, entry.at).extend(taken);
+            self.extension(&other, module, here).extend(taken);
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::diagnostic::Diagnostic;
 use super::high::{ArgKind, Body, Declared, Entry, High, Module, REQUISITES};
-use super::place::Sources;
+use super::place::{Place, Sources};
 use super::python;
 
 /// Everything that is wrong with the form of declarations.
@@ -99,8 +99,8 @@ impl Check<'_> {
         }
         match &first.value {
             Json::Array(references) => {
-                for reference in references {
-                    self.reference(first, reference);
+                for (index, reference) in references.iter().enumerate() {
+                    self.reference(first.item(index), reference);
                 }
             }
             _ => {
@@ -117,7 +117,7 @@ impl Check<'_> {
         }
     }
 
-    fn reference(&mut self, requisite: &Entry, reference: &Json) {
+    fn reference(&mut self, at: Place, reference: &Json) {
         let Self { id, sls, .. } = *self;
         let reference = match reference {
             Json::String(text) => &json!({ "id": text }),
@@ -132,20 +132,20 @@ impl Check<'_> {
                 "Requisite declaration {} in state {id} in SLS {sls} is not formed as a single key dictionary",
                 python::text(reference)
             );
-            return self.problems.push(self.sources.error(requisite.at, message));
+            return self.problems.push(self.sources.error(at, message));
         };
         if let Some((short, _)) = key.split_once('.') {
             let message = format!(
                 "Invalid requisite type '{key}' in state '{id}', in SLS '{sls}'. Requisite types must not contain dots, did you mean '{short}'?"
             );
-            self.problems.push(self.sources.error(requisite.at, message));
+            self.problems.push(self.sources.error(at, message));
         }
         if value.is_array() || value.is_object() {
             let message = format!(
                 "Illegal requisite \"{}\" in SLS \"{sls}\", please check your syntax.\n",
                 python::text(value)
             );
-            self.problems.push(self.sources.error(requisite.at, message));
+            self.problems.push(self.sources.error(at, message));
         }
     }
 }

@@ -15,12 +15,15 @@ pub struct Memory(HashMap<String, Arc<[u8]>>);
 
 impl Memory {
     /// Makes a tree of `(path, content)` pairs; `worktree+` and a digest of them is its revision.
-    pub fn tree<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Tree<Self> {
+    pub fn tree<'a, T: AsRef<[u8]> + ?Sized + 'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a T)>,
+    ) -> Tree<Self> {
         let mut root = Dir::default();
         let mut blobs = HashMap::new();
-        for (path, text) in files {
-            let id = Digest::of(text.as_bytes()).hex();
-            blobs.insert(id.clone(), Arc::from(text.as_bytes()));
+        for (path, content) in files {
+            let bytes = content.as_ref();
+            let id = Digest::of(bytes).hex();
+            blobs.insert(id.clone(), Arc::from(bytes));
             place(
                 &mut root,
                 path,

@@ -6,11 +6,10 @@ use states::spec::Spec;
 use super::traps;
 use crate::compile::diagnostic::{Diagnostic, Severity, did_you_mean};
 use crate::compile::files::Files;
-use crate::compile::graph::{self, Graph};
+use crate::compile::graph::{self, Graph, Loose};
 use crate::compile::low::Low;
 use crate::compile::lower;
 use crate::compile::place::Sources;
-use crate::compile::python;
 use crate::compile::sources::{self, SaltUri};
 
 /// What is needed to judge chunks.
@@ -73,7 +72,7 @@ impl Judge<'_> {
                 continue;
             }
             for uri in missing {
-                let at = low.places.get(key).copied().unwrap_or(low.at);
+                let at = low.place(key);
                 let message = format!(
                     "Source file salt://{} not found in saltenv '{}'",
                     uri.path, uri.env
@@ -90,25 +89,22 @@ impl Judge<'_> {
     pub(super) fn references(&self, low: &Low, all: &[Low], graph: &Graph) -> Vec<Diagnostic> {
         let mut problems = Vec::new();
         for (name, value) in low.args.iter().filter(|(name, _)| graph::is_requisite(name)) {
-            for reference in value.as_array().into_iter().flatten() {
+            let references = value.as_array().into_iter().flatten();
+            for (index, reference) in references.enumerate() {
                 let Some((key, wanted)) = graph::reference(reference) else {
                     continue;
                 };
-                let Some(wanted) = wanted.as_str() else { continue };
-                if graph.find(key, wanted).is_some() {
+                let Some(text) = wanted.as_str() else { continue };
+                if graph.find(key, text).is_some() {
                     continue;
                 }
-                let at = low.places.get(name).copied().unwrap_or(low.at);
-                let message = graph::unresolved(name, key, wanted, low);
-                let same = |one: &&Low| key == "id" || one.state == key;
-                let named = all.iter().filter(same).map(|one| one.id.as_str());
-                let other = all
-                    .iter()
-                    .find(|one| one.id == wanted || python::text(&one.name) == wanted);
-                let help = other
-                    .map(|one| format!("`{wanted}` is declared as {}", one.state))
-                    .or_else(|| did_you_mean(wanted, named));
-                problems.push(self.sources.error(at, message).with_help_if(help));
+                let loose = Loose {
+                    requisite: name,
+                    key,
+                    wanted,
+                    at: low.reference(name, index),
+                };
+                problems.push(loose.problem(all, low, self.sources));
             }
         }
         problems

@@ -14,7 +14,7 @@ use crate::compile::python;
 pub(super) fn traps(low: &Low, spec: &Spec, sources: &Sources) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (key, value) in &low.args {
-        let at = low.places.get(key).copied().unwrap_or(low.at);
+        let at = low.place(key);
         let mut warn = |message: String, help: String| {
             let mut problem = sources.error(at, message).with_help(help);
             problem.severity = Severity::Warning;
