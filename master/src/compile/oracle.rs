@@ -189,6 +189,11 @@ impl Oracle {
         functions::find(name).is_some() || functions::is_hosts(name)
     }
 
+    /// Whether there are execution functions of this module.
+    pub fn has_module(&self, name: &str) -> bool {
+        functions::is_module(name)
+    }
+
     /// Calls an execution function: one the master can answer alone, or a question to the host.
     ///
     /// # Errors

@@ -151,6 +151,10 @@ impl World for View {
         self.oracle.has_function(function)
     }
 
+    fn has_module(&self, module: &str) -> bool {
+        self.oracle.has_module(module)
+    }
+
     fn grain(&self, key: &str) -> Result<Option<Json>, CallError> {
         let before = self.oracle.unanswered();
         let found = self.oracle.grain(key);
@@ -240,6 +244,10 @@ impl World for Nowhere {
     }
 
     fn has_function(&self, _: &str) -> bool {
+        false
+    }
+
+    fn has_module(&self, _: &str) -> bool {
         false
     }
 

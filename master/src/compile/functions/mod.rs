@@ -192,6 +192,11 @@ pub(crate) fn is_hosts(name: &str) -> bool {
         .is_some_and(|(module, function)| !function.is_empty() && HOSTS.contains(&module))
 }
 
+/// Whether the master or the host may have functions of this module.
+pub(crate) fn is_module(name: &str) -> bool {
+    HOSTS.contains(&name) || MODULES.iter().any(|(module, _)| *module == name)
+}
+
 /// The function of that name.
 pub(crate) fn find(name: &str) -> Option<Function> {
     let (module, function) = name.split_once('.')?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::{Fault, Res, fault};
 use super::values::text::quote;
-use super::values::{Value, ops, text};
+use super::values::{Value, items, ops, text};
 
 /// Positional and keyword arguments.
 #[derive(Default, Clone)]
@@ -125,6 +125,17 @@ impl<const N: usize> Bound<N> {
     pub(crate) fn printed(&self, index: usize) -> Res<String> {
         text::str(&self.value(index))
     }
+}
+
+/// Refuses what cannot stand after `*` in a call.
+pub(crate) fn starred(value: &Value) -> Res<()> {
+    if value.is_undefined() || items::iterable(value) {
+        return Ok(());
+    }
+    Err(fault::other(format!(
+        "Value after * must be an iterable, not {}",
+        value.type_name()
+    )))
 }
 
 /// The text of a value that must be a string.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::args::CallArgs;
+use super::args::{CallArgs, starred};
 use super::error::{Res, fault};
 use super::objects::basic::{Method, Namespace, unsafe_attribute};
 use super::objects::{basic, globals, lazy, looping};
@@ -263,6 +263,7 @@ impl<'a> Interp<'a> {
         }
         if let Some(star) = &args.star {
             let star = self.eval(star, scope)?;
+            starred(&star)?;
             out.positional.extend(items::collect(&star)?);
         }
         if let Some(star) = &args.double_star {
@@ -280,7 +281,7 @@ impl<'a> Interp<'a> {
                 Value::Undefined(_) => {}
                 other => {
                     return Err(fault::other(format!(
-                        "argument after ** must be a mapping, not {}",
+                        "jinja2.sandbox.SandboxedEnvironment.call() argument after ** must be a mapping, not {}",
                         other.type_name()
                     )));
                 }
@@ -365,7 +366,7 @@ impl<'a> Interp<'a> {
                 }
                 object.clone().attr(self, name)
             }
-            Value::Int(_) | Value::Float(_) if name == "real" => Ok(Some(of.clone())),
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => Ok(methods::number_attr(of, name)),
             Value::Tuple(tuple) => Ok(tuple
                 .names
                 .iter()

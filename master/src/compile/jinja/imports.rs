@@ -318,10 +318,15 @@ impl Interp<'_> {
             return Ok(value);
         }
         Ok(self.undefined_saying(format!(
-            "the template {} (imported on line {} in {}) does not export the requested name {}",
+            "the template {} (imported on line {}{}) does not export the requested name {}",
             quote(&imported.name),
             pos.line,
-            quote(&scope.unit.file),
+            // Salt renders the first template from its text, so it has no name.
+            if scope.unit.file_index == 0 {
+                String::new()
+            } else {
+                format!(" in {}", quote(&scope.unit.file))
+            },
             quote(name)
         )))
     }

@@ -4,7 +4,7 @@ use super::args::CallArgs;
 use super::error::{Res, fault};
 use super::filters::regex;
 use super::parse::ast::CompareOp;
-use super::values::text::{quote, str};
+use super::values::text::{quote, refuse, str};
 use super::values::{Value, items, ops};
 use super::{filters, parse::ast::MathOp};
 
@@ -100,10 +100,20 @@ pub(crate) fn apply(name: &str, value: &Value, args: CallArgs) -> Res<bool> {
                         true
                     }
                     Value::Object(object) => lazy || object.type_name() == "range",
+                    Value::Undefined(undefined) => undefined.lenient,
                     _ => false,
                 },
-                "iterable" => lazy || items::iterable(value),
-                "callable" => matches!(value, Value::Object(object) if object.callable()),
+                "iterable" => {
+                    if let Value::Undefined(undefined) = value
+                        && !undefined.lenient
+                    {
+                        return Err(refuse(undefined));
+                    }
+                    lazy || items::iterable(value)
+                }
+                "callable" => {
+                    value.is_undefined() || matches!(value, Value::Object(object) if object.callable())
+                }
                 "escaped" => false,
                 "even" | "odd" => {
                     let rest = ops::math(MathOp::Mod, value, &Value::Int(2))?;
@@ -111,8 +121,8 @@ pub(crate) fn apply(name: &str, value: &Value, args: CallArgs) -> Res<bool> {
                 }
                 "lower" => cased(value, false)?,
                 "upper" => cased(value, true)?,
-                "filter" => filters::known(&super::args::expect_text(value)?),
-                _ => known(&super::args::expect_text(value)?),
+                "filter" => value.as_str().is_some_and(filters::known),
+                _ => value.as_str().is_some_and(known),
             }
         }
     })

@@ -63,6 +63,9 @@ pub trait World: Send + Sync + std::fmt::Debug {
     /// Whether an execution function exists, for `'x' in salt` and `salt['x'] is defined`.
     fn has_function(&self, function: &str) -> bool;
 
+    /// Whether there is a module of execution functions, for `salt.x`.
+    fn has_module(&self, module: &str) -> bool;
+
     /// One grain by its top-level key; `None` when the minion has no such grain.
     ///
     /// # Errors

@@ -271,6 +271,7 @@ fn traverse(it: &mut Interp<'_>, value: Value, args: CallArgs) -> Res<Value> {
                 }
                 found.or_else(|| index.and_then(|index| slices::element(&here, index)))
             }
+            Value::Str(_) => return Ok(default),
             Value::Undefined(undefined) if !here.is_pending() => {
                 return Err(crate::compile::jinja::values::text::refuse(undefined));
             }

@@ -1,7 +1,6 @@
 //! Filters for HTML and URLs.
 
 use super::Table;
-use crate::compile::jinja::args::expect_text;
 use crate::compile::jinja::error::fault;
 use crate::compile::jinja::values::text::{quote, str};
 use crate::compile::jinja::values::{Value, items};
@@ -61,7 +60,7 @@ pub(super) static FILTERS: Table = &[
         }))
     }),
     ("urlize", |_, value, _| {
-        let text = expect_text(&value)?;
+        let text = str(&value)?;
         let mut out = String::new();
         for piece in text.split_inclusive(char::is_whitespace) {
             let word = piece.trim_end();

@@ -359,8 +359,7 @@ fn filter(value: &Value, args: CallArgs, version: Option<u8>) -> Res<Value> {
 fn filtered(value: &Value, options: Option<&str>, version: Option<u8>) -> Res<Option<Value>> {
     let versions = version.map_or_else(|| vec![4, 6], |version| vec![version]);
     match value {
-        Value::Undefined(undefined) => Err(refuse(undefined)),
-        Value::List(_) | Value::Tuple(_) | Value::Object(_) => {
+        Value::List(_) | Value::Tuple(_) => {
             let all = items::collect(value)?;
             let mut out = Vec::new();
             for version in versions {

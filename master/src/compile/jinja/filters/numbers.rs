@@ -27,6 +27,8 @@ pub(super) static FILTERS: Table = &[
         let exact = match &value {
             Value::Str(text) => numbers::parse_int(text, base),
             Value::Undefined(_) | Value::None => None,
+            // Python's whole numbers have no end; ours do, and to say 0 would be worse than to say so.
+            Value::Float(number) if number.is_finite() => Some(numbers::int(&value)?),
             other => numbers::int(other).ok(),
         };
         if let Some(number) = exact {
@@ -101,13 +103,10 @@ pub(super) static FILTERS: Table = &[
     }),
     ("to_bool", |_, value, _| {
         Ok(match &value {
-            Value::None => false,
+            Value::None | Value::Undefined(_) => false,
             Value::Bool(value) => *value,
             Value::Str(text) => matches!(text.to_lowercase().as_str(), "yes" | "1" | "true"),
             Value::Int(number) => *number > 0,
-            Value::Undefined(undefined) if !undefined.lenient => {
-                return Err(refuse(undefined));
-            }
             other if !hashable(other) => ops::length(other)? > 0,
             _ => false,
         }

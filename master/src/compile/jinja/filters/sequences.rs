@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::Table;
 use super::select::{getter, lower};
 use crate::compile::jinja::OUTPUT;
+use crate::compile::jinja::args::CallArgs;
 use crate::compile::jinja::error::{Res, fault};
 use crate::compile::jinja::methods::strings::width;
 use crate::compile::jinja::objects::basic::Generator;
@@ -73,10 +74,12 @@ pub(super) static FILTERS: Table = &[
         let size = width(bound.int(0, 1)?)?;
         if size == 0 {
             // Each row stays empty until the first item is in it.
-            return Ok(Generator::value(
-                "do_batch",
-                vec![Value::list(items::collect(&value)?)],
-            ));
+            let all = items::collect(&value)?;
+            let mut rows = Vec::new();
+            if !all.is_empty() {
+                rows.extend([Value::list(Vec::new()), Value::list(all)]);
+            }
+            return Ok(Generator::value("do_batch", rows));
         }
         let mut rows = Vec::new();
         for chunk in items::collect(&value)?.chunks(size) {
@@ -124,8 +127,14 @@ pub(super) static FILTERS: Table = &[
         }
         Ok(total)
     }),
-    ("min", |_, value, _| extreme(&value, true)),
-    ("max", |_, value, _| extreme(&value, false)),
+    ("min", |_, value, args| {
+        none_of(&args, "lst_min")?;
+        extreme(&value, true)
+    }),
+    ("max", |_, value, args| {
+        none_of(&args, "lst_max")?;
+        extreme(&value, false)
+    }),
     ("items", |_, value, _| match &value {
         Value::Undefined(_) => Ok(Generator::value("do_items", Vec::new())),
         Value::Dict(dict) => {
@@ -169,6 +178,17 @@ pub(super) static FILTERS: Table = &[
         sorting::sort_by_key(pairs, keys, bound.truth(2, false)?).map(Value::list)
     }),
 ];
+
+/// Salt's own filters take the place of Jinja's, and take none of their arguments.
+pub(super) fn none_of(args: &CallArgs, function: &str) -> Res<()> {
+    if !args.positional.is_empty() {
+        let given = args.positional.len() + 1;
+        return Err(fault::other(format!(
+            "{function}() takes 1 positional argument but {given} were given"
+        )));
+    }
+    args.clone().bind(function, [], 0).map(drop)
+}
 
 fn extreme(value: &Value, least: bool) -> Res<Value> {
     let mut best: Option<Value> = None;

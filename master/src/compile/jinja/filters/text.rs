@@ -4,8 +4,9 @@ use super::Table;
 use super::regex::glob;
 use crate::compile::jinja::args::{CallArgs, expect_text};
 use crate::compile::jinja::error::fault;
+use crate::compile::jinja::methods::cases::capitalize;
 use crate::compile::jinja::methods::percent;
-use crate::compile::jinja::methods::strings::{capitalize, lines, pad, replace, width};
+use crate::compile::jinja::methods::strings::{lines, pad, replace, width};
 use crate::compile::jinja::values::text::{quote, str};
 use crate::compile::jinja::values::{Value, items, ops};
 
@@ -70,6 +71,16 @@ pub(super) static FILTERS: Table = &[
             _ => " ".repeat(width(bound.int(0, 4)?)?),
         };
         let (first, blank) = (bound.truth(1, false)?, bound.truth(2, false)?);
+        match &value {
+            Value::Str(_) | Value::Undefined(_) => {}
+            Value::List(_) => return Err(fault::other("'list' object has no attribute 'splitlines'")),
+            other => {
+                return Err(fault::other(format!(
+                    "unsupported operand type(s) for +=: {} and 'str'",
+                    quote(other.type_name())
+                )));
+            }
+        }
         Ok(Value::from(indent(
             &expect_text(&value)?,
             &indention,

@@ -2,12 +2,18 @@
 //!
 //! `has` says which there are, `call` runs one. Names that begin with `_` are not handed out (the sandbox's rule).
 
+pub(crate) mod cases;
 pub(crate) mod dicts;
+mod encoding;
 mod lists;
+mod native;
+mod numbers;
 pub(crate) mod percent;
 pub(crate) mod spec;
 pub(crate) mod strings;
 mod template;
+
+pub(crate) use numbers::attr as number_attr;
 
 use super::args::CallArgs;
 use super::error::{Res, fault};
@@ -23,8 +29,8 @@ pub(crate) fn has(value: &Value, name: &str) -> bool {
         Value::List(_) => lists::NAMES,
         Value::Tuple(_) => &["count", "index"],
         Value::Dict(_) => dicts::NAMES,
-        Value::Int(_) | Value::Bool(_) => &["bit_length"],
-        Value::Float(_) => &["is_integer"],
+        Value::Int(_) | Value::Bool(_) => numbers::WHOLE,
+        Value::Float(_) => numbers::FLOAT,
         _ => &[],
     };
     names.contains(&name)
@@ -32,6 +38,7 @@ pub(crate) fn has(value: &Value, name: &str) -> bool {
 
 /// Calls a method that `has` knows.
 pub(crate) fn call(it: &mut Interp<'_>, value: &Value, name: &str, args: CallArgs) -> Res<Value> {
+    native::check(value.type_name(), name, &args)?;
     match value {
         Value::Str(text) if name == "format" => template::format(it, text, &args).map(Value::from),
         Value::Str(text) if name == "format_map" => {
@@ -40,10 +47,7 @@ pub(crate) fn call(it: &mut Interp<'_>, value: &Value, name: &str, args: CallArg
         }
         Value::Str(text) => strings::call(text, name, args),
         Value::Bytes(bytes) => match name {
-            "decode" => match String::from_utf8(bytes.to_vec()) {
-                Ok(text) => Ok(Value::from(text)),
-                Err(error) => Err(fault::other(error.to_string())),
-            },
+            "decode" => encoding::decode(bytes, args),
             "hex" => Ok(Value::from(crate::compile::jinja::filters::hex(bytes))),
             _ => match args.bind(name, ["prefix"], 1)?.value(0) {
                 Value::Bytes(part) if name == "startswith" => Ok(bytes.starts_with(&part).into()),
@@ -57,11 +61,8 @@ pub(crate) fn call(it: &mut Interp<'_>, value: &Value, name: &str, args: CallArg
         Value::List(list) => lists::call(it, list, name, args),
         Value::Tuple(tuple) => lists::search(&tuple.items, "tuple", name, args),
         Value::Dict(dict) => dicts::call(dict, name, args),
-        Value::Int(_) | Value::Bool(_) => {
-            let value = value.as_int().unwrap_or(0);
-            Ok(Value::Int(i128::from(128 - value.unsigned_abs().leading_zeros())))
-        }
-        Value::Float(value) => Ok(Value::Bool(value.fract() == 0.0)),
+        Value::Int(_) | Value::Bool(_) => numbers::whole(value.as_int().unwrap_or(0), name, args),
+        Value::Float(value) => numbers::float(*value, name, args),
         other => Err(fault::other(format!(
             "{} object has no attribute {}",
             quote(other.type_name()),

@@ -4,7 +4,7 @@ use super::spec::digits;
 use super::strings::{pad, width as limited};
 use crate::compile::jinja::OUTPUT;
 use crate::compile::jinja::error::{Res, fault};
-use crate::compile::jinja::values::text::{quote, refuse, repr, str};
+use crate::compile::jinja::values::text::{ascii, quote, refuse, repr, str};
 use crate::compile::jinja::values::{Value, numbers};
 
 struct Directive {
@@ -173,7 +173,8 @@ fn convert(value: &Value, kind: char, directive: &Directive, index: usize) -> Re
     match kind {
         '%' => Ok("%".to_owned()),
         's' => Ok(text(str(value)?)),
-        'r' | 'a' => Ok(text(repr(value)?)),
+        'r' => Ok(text(repr(value)?)),
+        'a' => Ok(text(ascii(&repr(value)?))),
         'c' => match value {
             Value::Str(one) if one.chars().count() == 1 => Ok(text(one.to_string())),
             other => match other

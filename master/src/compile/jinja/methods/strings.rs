@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use super::cases::{capitalize, casefold, swapcase, title};
+use super::{encoding, native};
 use crate::compile::jinja::OUTPUT;
 use crate::compile::jinja::args::{Bound, CallArgs, expect_text};
 use crate::compile::jinja::error::{Res, fault};
@@ -59,43 +61,24 @@ pub(super) const NAMES: &[&str] = &[
 
 pub(super) fn call(text: &Rc<str>, name: &str, args: CallArgs) -> Res<Value> {
     let own = |value: String| Ok(Value::from(value));
-    let given = args.positional.len() + args.keywords.len();
-    if given > 0
-        && (name.starts_with("is")
-            || matches!(
-                name,
-                "lower" | "casefold" | "upper" | "capitalize" | "title" | "swapcase"
-            ))
-    {
-        return Err(fault::other(format!(
-            "str.{name}() takes no arguments ({given} given)"
-        )));
-    }
     match name {
-        "lower" | "casefold" => own(text.to_lowercase()),
+        "lower" => own(text.to_lowercase()),
+        "casefold" => own(casefold(text)),
         "upper" => own(text.to_uppercase()),
         "capitalize" => own(capitalize(text)),
         "title" => own(title(text)),
-        "swapcase" => own(text
-            .chars()
-            .flat_map(|c| -> Vec<char> {
-                if c.is_uppercase() {
-                    c.to_lowercase().collect()
-                } else {
-                    c.to_uppercase().collect()
-                }
-            })
-            .collect()),
+        "swapcase" => own(swapcase(text)),
         "strip" | "lstrip" | "rstrip" => strip(text, name, args),
         "split" | "rsplit" => split(text, name, args),
         "splitlines" => {
-            let keep = args.bind(name, ["keepends"], 0)?.truth(0, false)?;
+            let keep = args.bind(name, ["keepends"], 0)?.int(0, 0)? != 0;
             Ok(Value::list(
                 lines(text, keep).into_iter().map(Value::str).collect(),
             ))
         }
         "partition" | "rpartition" => {
-            let separator = args.bind(name, ["sep"], 1)?.text(0)?;
+            let separator = args.bind(name, ["sep"], 1)?.value(0);
+            let separator = native::text(&separator, |kind| format!("must be str, not {kind}"))?;
             if separator.is_empty() {
                 return Err(fault::other("empty separator"));
             }
@@ -113,7 +96,11 @@ pub(super) fn call(text: &Rc<str>, name: &str, args: CallArgs) -> Res<Value> {
             Ok(Value::tuple(parts.iter().map(Value::str).collect()))
         }
         "join" => {
-            let all = items::collect(&args.bind(name, ["iterable"], 1)?.value(0))?;
+            let all = args.bind(name, ["iterable"], 1)?.value(0);
+            if !all.is_undefined() && !items::iterable(&all) {
+                return Err(fault::other("can only join an iterable"));
+            }
+            let all = items::collect(&all)?;
             let mut out = String::new();
             for (index, item) in all.iter().enumerate() {
                 if index > 0 {
@@ -139,8 +126,12 @@ pub(super) fn call(text: &Rc<str>, name: &str, args: CallArgs) -> Res<Value> {
             let bound = args.bind(name, ["old", "new", "count"], 2)?;
             own(replace(
                 text,
-                &bound.text(0)?,
-                &bound.text(1)?,
+                &native::text(&bound.value(0), |kind| {
+                    format!("replace() argument 1 must be str, not {kind}")
+                })?,
+                &native::text(&bound.value(1), |kind| {
+                    format!("replace() argument 2 must be str, not {kind}")
+                })?,
                 bound.int(2, -1)?,
             )?)
         }
@@ -148,14 +139,20 @@ pub(super) fn call(text: &Rc<str>, name: &str, args: CallArgs) -> Res<Value> {
         "find" | "rfind" | "index" | "rindex" | "count" => search(text, name, args),
         "center" | "ljust" | "rjust" => {
             let bound = args.bind(name, ["width", "fillchar"], 1)?;
-            let fill = bound.text_or(1, " ")?;
+            let wanted = bound.int(0, 0)?;
+            let fill = match bound.get(1) {
+                None => " ".to_owned(),
+                Some(fill) => native::text(fill, |kind| {
+                    format!("The fill character must be a unicode character, not {kind}")
+                })?,
+            };
             let mut chars = fill.chars();
             let (Some(fill), None) = (chars.next(), chars.next()) else {
                 return Err(fault::other(
                     "The fill character must be exactly one character long",
                 ));
             };
-            own(pad(text, width(bound.int(0, 0)?)?, fill, name))
+            own(pad(text, width(wanted)?, fill, name))
         }
         "zfill" => {
             let width = width(args.bind(name, ["width"], 1)?.int(0, 0)?)?;
@@ -189,14 +186,20 @@ pub(super) fn call(text: &Rc<str>, name: &str, args: CallArgs) -> Res<Value> {
             own(out)
         }
         "removeprefix" => {
-            let part = args.bind(name, ["prefix"], 1)?.text(0)?;
+            let part = args.bind(name, ["prefix"], 1)?.value(0);
+            let part = native::text(&part, |kind| {
+                format!("removeprefix() argument must be str, not {kind}")
+            })?;
             own(text.strip_prefix(part.as_str()).unwrap_or(text).to_owned())
         }
         "removesuffix" => {
-            let part = args.bind(name, ["suffix"], 1)?.text(0)?;
+            let part = args.bind(name, ["suffix"], 1)?.value(0);
+            let part = native::text(&part, |kind| {
+                format!("removesuffix() argument must be str, not {kind}")
+            })?;
             own(text.strip_suffix(part.as_str()).unwrap_or(text).to_owned())
         }
-        "encode" => Ok(Value::Bytes(text.as_bytes().into())),
+        "encode" => encoding::encode(text, args),
         "translate" => translate(text, &args.bind(name, ["table"], 1)?.value(0)),
         _ => Ok(Value::Bool(is(text, name))),
     }
@@ -234,29 +237,6 @@ pub(crate) fn width(width: i128) -> Res<usize> {
         return Err(fault::other("the text grows beyond the limit"));
     }
     Ok(width)
-}
-
-pub(crate) fn capitalize(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().collect::<String>() + &chars.as_str().to_lowercase()
-    })
-}
-
-/// `str.title`: a letter after anything that is no letter is upper case.
-fn title(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut inside = false;
-    for c in text.chars() {
-        let letter = c.is_alphabetic();
-        if letter && inside {
-            out.extend(c.to_lowercase());
-        } else {
-            out.extend(c.to_uppercase());
-        }
-        inside = letter;
-    }
-    out
 }
 
 /// Lines by all ends Python knows.
@@ -318,7 +298,10 @@ fn strip(text: &str, name: &str, args: CallArgs) -> Res<Value> {
     let bound = args.bind(name, ["chars"], 0)?;
     let set: Option<Vec<char>> = match bound.some(0) {
         None => None,
-        Some(chars) => Some(expect_text(chars)?.chars().collect()),
+        Some(chars) => {
+            let chars = native::text(chars, |_| format!("{name} arg must be None or str"))?;
+            Some(chars.chars().collect())
+        }
     };
     let test = |c: char| {
         set.as_ref()
@@ -338,7 +321,7 @@ fn split(text: &str, name: &str, args: CallArgs) -> Res<Value> {
     let mut parts: Vec<&str> = Vec::new();
     match bound.some(0) {
         Some(separator) => {
-            let separator = expect_text(separator)?;
+            let separator = native::text(separator, |kind| format!("must be str or None, not {kind}"))?;
             if separator.is_empty() {
                 return Err(fault::other("empty separator"));
             }
@@ -397,7 +380,13 @@ fn part<'a, const N: usize>(text: &'a str, bound: &Bound<N>, first: usize) -> Re
     let edge = |index: usize, default: i128| -> Res<i128> {
         bound
             .some(index)
-            .map_or(Ok(default), |_| bound.int(index, default))
+            .map_or(Ok(default), |value| match value.as_int() {
+                Some(index) => Ok(index),
+                None if value.is_undefined() => bound.int(index, default),
+                None => Err(fault::other(
+                    "slice indices must be integers or None or have an __index__ method",
+                )),
+            })
     };
     let start_index = edge(first, 0)?;
     let start = offset(text, start_index, len);
@@ -441,8 +430,8 @@ fn affix(text: &str, name: &str, args: CallArgs) -> Res<Value> {
 
 fn search(text: &str, name: &str, args: CallArgs) -> Res<Value> {
     let bound = args.bind(name, ["sub", "start", "end"], 1)?;
-    let needle = bound.text(0)?;
     let found = part(text, &bound, 1)?;
+    let needle = native::text(&bound.value(0), |kind| format!("must be str, not {kind}"))?;
     if name == "count" {
         return Ok(found
             .map_or(0, |(text, _)| text.matches(needle.as_str()).count())

@@ -6,7 +6,7 @@ use crate::compile::jinja::args::CallArgs;
 use crate::compile::jinja::error::{Res, fault};
 use crate::compile::jinja::eval::Interp;
 use crate::compile::jinja::values::Value;
-use crate::compile::jinja::values::text::{quote, repr, str};
+use crate::compile::jinja::values::text::{ascii, quote, repr, str};
 
 struct Source<'a> {
     positional: &'a [Value],
@@ -123,9 +123,10 @@ fn replacement(it: &mut Interp<'_>, field: &str, source: &mut Source<'_>, depth:
     let value = match conversion {
         None => value,
         Some('s') => Value::from(str(&value)?),
-        Some('r' | 'a') => Value::from(repr(&value)?),
+        Some('r') => Value::from(repr(&value)?),
+        Some('a') => Value::from(ascii(&repr(&value)?)),
         Some(other) => {
-            return Err(fault::other(format!("Unknown conversion specifier '{other}'")));
+            return Err(fault::other(format!("Unknown conversion specifier {other}")));
         }
     };
     spec::apply(&value, &specification)

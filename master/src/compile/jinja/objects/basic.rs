@@ -126,6 +126,11 @@ pub(crate) struct Range {
 }
 
 impl Range {
+    /// How many numbers it has.
+    pub(crate) fn length(&self) -> usize {
+        self.items().remaining().unwrap_or(0)
+    }
+
     fn items(&self) -> Items {
         Items::Range {
             at: self.start,
@@ -274,6 +279,8 @@ impl Object for Builtin {
     fn repr(&self) -> Res<String> {
         Ok(match self.name {
             "range" | "dict" => format!("<class '{}'>", self.name),
+            "namespace" => "<class 'jinja2.utils.Namespace'>".to_owned(),
+            "odict" => "<class 'collections.OrderedDict'>".to_owned(),
             name => format!("<function {name}>"),
         })
     }

@@ -131,7 +131,9 @@ fn lipsum(_it: &mut Interp<'_>, args: CallArgs) -> Res<Value> {
 }
 
 fn raise(_it: &mut Interp<'_>, args: CallArgs) -> Res<Value> {
-    Err(fault::other(str(&args.bind("raise", ["msg"], 1)?.value(0))?))
+    Err(fault::other(str(&args
+        .bind("jinja_raise", ["msg"], 1)?
+        .value(0))?))
 }
 
 /// `match.ifelse`, which Salt also gives templates as a function.

@@ -142,7 +142,12 @@ impl Object for LoopVar {
     }
 
     fn repr(&self) -> Res<String> {
-        Ok(format!("<LoopContext {}>", self.0.done.get()))
+        let (done, ahead) = (self.0.done.get(), self.0.ahead.borrow().len());
+        let remaining = self.0.source.borrow().remaining();
+        Ok(match remaining.filter(|_| self.0.of.test.is_none()) {
+            Some(remaining) => format!("<LoopContext {done}/{}>", done + ahead + remaining),
+            None => format!("<LoopContext {done}>"),
+        })
     }
 
     fn attr(&self, it: &mut Interp<'_>, name: &str) -> Res<Option<Value>> {

@@ -10,6 +10,7 @@ use crate::compile::jinja::error::{Res, fault};
 use crate::compile::jinja::eval::Interp;
 use crate::compile::jinja::parse::ast;
 use crate::compile::jinja::scope::Scope;
+use crate::compile::jinja::values::text::quote;
 use crate::compile::jinja::values::{Dict, Missing, Undefined, Value};
 
 /// A macro with the scope it was defined in.
@@ -102,8 +103,12 @@ impl Macro {
             scope.set(&Arc::from("varargs"), Value::tuple(positional.collect()));
         } else if positional.next().is_some() {
             return Err(fault::other(format!(
-                "macro '{}' takes not more than {count} argument(s)",
-                decl.name
+                "macro {} takes not more than {count} argument(s)",
+                // A call block has no name.
+                match &*decl.name {
+                    "caller" => "None".to_owned(),
+                    name => quote(name),
+                }
             )));
         }
         for ((name, default), value) in decl.params.iter().zip(given) {

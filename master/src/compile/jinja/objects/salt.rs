@@ -50,7 +50,8 @@ impl Object for Salt {
     }
 
     fn attr(&self, _it: &mut Interp<'_>, name: &str) -> Res<Option<Value>> {
-        Ok((!name.contains('.')).then(|| {
+        // `salt` is a mapping of functions, with a mapping's `get`.
+        Ok((name == "get" || self.world.has_module(name)).then(|| {
             Value::object(Module {
                 world: self.world.clone(),
                 name: name.to_owned(),
@@ -58,10 +59,14 @@ impl Object for Salt {
         }))
     }
 
-    fn item(&self, _it: &mut Interp<'_>, key: &Value) -> Res<Option<Value>> {
-        Ok(key
-            .as_str()
-            .and_then(|name| function(&self.world, name.to_owned())))
+    fn item(&self, it: &mut Interp<'_>, key: &Value) -> Res<Option<Value>> {
+        let Some(name) = key.as_str() else {
+            return Ok(None);
+        };
+        match function(&self.world, name.to_owned()) {
+            None if name != "get" => self.attr(it, name),
+            found => Ok(found),
+        }
     }
 
     fn contains(&self, needle: &Value) -> Res<Option<bool>> {
@@ -78,6 +83,14 @@ impl Object for Module {
 
     fn type_name(&self) -> &str {
         "salt.loader.lazy.LoadedMod"
+    }
+
+    fn repr(&self) -> Res<String> {
+        Ok(format!("<LoadedMod module='salt.loaded.{}'>", self.name))
+    }
+
+    fn item(&self, it: &mut Interp<'_>, key: &Value) -> Res<Option<Value>> {
+        key.as_str().map_or(Ok(None), |name| self.attr(it, name))
     }
 
     fn attr(&self, _it: &mut Interp<'_>, name: &str) -> Res<Option<Value>> {

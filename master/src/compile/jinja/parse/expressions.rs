@@ -399,6 +399,9 @@ impl Parser {
                 let (name, _) = self.identifier()?;
                 self.next();
                 let fits = args.double_star.is_none();
+                if args.keywords.iter().any(|(known, _)| *known == name) {
+                    return Err(self.fail(format!("keyword argument repeated: {name}"), start));
+                }
                 let value = self.expression()?;
                 args.keywords.push((name, value));
                 fits

@@ -46,11 +46,11 @@ impl Parser {
                 StmtKind::Do(self.tuple(true, &[], false)?)
             }
             "break" => {
-                self.next();
+                self.inside_loop()?;
                 StmtKind::Break
             }
             "continue" => {
-                self.next();
+                self.inside_loop()?;
                 StmtKind::Continue
             }
             "print" => {
@@ -115,6 +115,23 @@ impl Parser {
             body,
             otherwise,
         })))
+    }
+
+    /// Takes `break` or `continue`, which have no meaning outside a loop. Macros and blocks are not part of one.
+    fn inside_loop(&mut self) -> Res<()> {
+        let token = self.next();
+        let around = self.tags.iter().rev().map(|tag| &**tag);
+        let nearest = around
+            .into_iter()
+            .find(|tag| matches!(*tag, "for" | "macro" | "call" | "block"));
+        if nearest == Some("for") {
+            return Ok(());
+        }
+        let wrong = match &token.tok {
+            Tok::Name(name) if &**name == "continue" => "'continue' not properly in loop",
+            _ => "'break' outside loop",
+        };
+        Err(self.fail(wrong, token.pos))
     }
 
     fn condition(&mut self) -> Res<StmtKind> {

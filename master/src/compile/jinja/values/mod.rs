@@ -144,7 +144,16 @@ impl Value {
             Self::List(_) => "list",
             Self::Tuple(_) => "tuple",
             Self::Dict(_) => "dict",
-            Self::Object(object) => object.type_name(),
+            Self::Object(object) => {
+                let full = object.type_name();
+                // Types written in Python are called by their own name, those written in C with their module.
+                match full.rsplit_once('.') {
+                    Some((module, name)) if module.starts_with("jinja2") || module.starts_with("salt") => {
+                        name
+                    }
+                    _ => full,
+                }
+            }
         }
     }
 
@@ -153,6 +162,7 @@ impl Value {
         match self {
             Self::None => "None".to_owned(),
             Self::Undefined(_) => "jinja2.runtime.StrictUndefined object".to_owned(),
+            Self::Object(object) => format!("{} object", object.type_name()),
             _ => format!("{} object", self.type_name()),
         }
     }

@@ -3,6 +3,7 @@
 use super::Value;
 use super::text::quote;
 use crate::compile::jinja::error::{Res, fault};
+use crate::compile::jinja::objects::basic::Range;
 
 /// `value[index]` of a sequence; `None` beyond its ends and for what is no sequence.
 pub(crate) fn element(value: &Value, index: i128) -> Option<Value> {
@@ -50,6 +51,17 @@ pub(crate) fn slice(value: &Value, parts: &[Value; 3]) -> Res<Value> {
     }
     let pick = |len: usize| indices(len, bounds);
     Ok(match value {
+        Value::Object(object) if object.as_any().is::<Range>() => {
+            let Some(range) = object.as_any().downcast_ref::<Range>() else {
+                return Ok(Value::None);
+            };
+            let (start, stop, step) = limits(range.length(), bounds)?;
+            Value::object(Range {
+                start: range.start + start * range.step,
+                stop: range.start + stop * range.step,
+                step: range.step.saturating_mul(step),
+            })
+        }
         Value::List(list) => {
             let items = list.items.borrow();
             Value::list(pick(items.len())?.into_iter().map(|i| items[i].clone()).collect())
@@ -86,7 +98,18 @@ pub(crate) fn slice(value: &Value, parts: &[Value; 3]) -> Res<Value> {
 }
 
 /// The places a slice picks.
-fn indices(len: usize, [start, stop, step]: [Option<i128>; 3]) -> Res<Vec<usize>> {
+fn indices(len: usize, bounds: [Option<i128>; 3]) -> Res<Vec<usize>> {
+    let (mut at, stop, step) = limits(len, bounds)?;
+    let mut picked = Vec::new();
+    while if step > 0 { at < stop } else { at > stop } {
+        picked.extend(usize::try_from(at).ok());
+        at = at.saturating_add(step);
+    }
+    Ok(picked)
+}
+
+/// Where a slice of a sequence begins and ends, and its step.
+fn limits(len: usize, [start, stop, step]: [Option<i128>; 3]) -> Res<(i128, i128, i128)> {
     let len = len as i128;
     let step = step.unwrap_or(1);
     if step == 0 {
@@ -96,21 +119,11 @@ fn indices(len: usize, [start, stop, step]: [Option<i128>; 3]) -> Res<Vec<usize>
         let index = if index < 0 { index + len } else { index };
         index.clamp(low, high)
     };
-    let mut picked = Vec::new();
-    if step > 0 {
-        let mut at = start.map_or(0, |i| clamp(i, 0, len));
-        let stop = stop.map_or(len, |i| clamp(i, 0, len));
-        while at < stop {
-            picked.extend(usize::try_from(at).ok());
-            at = at.saturating_add(step);
-        }
+    Ok(if step > 0 {
+        let start = start.map_or(0, |i| clamp(i, 0, len));
+        (start, stop.map_or(len, |i| clamp(i, 0, len)), step)
     } else {
-        let mut at = start.map_or(len - 1, |i| clamp(i, -1, len - 1));
-        let stop = stop.map_or(-1, |i| clamp(i, -1, len - 1));
-        while at > stop {
-            picked.extend(usize::try_from(at).ok());
-            at = at.saturating_add(step);
-        }
-    }
-    Ok(picked)
+        let start = start.map_or(len - 1, |i| clamp(i, -1, len - 1));
+        (start, stop.map_or(-1, |i| clamp(i, -1, len - 1)), step)
+    })
 }

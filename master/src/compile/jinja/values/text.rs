@@ -36,6 +36,20 @@ pub(crate) fn quote(text: &str) -> String {
     out
 }
 
+/// A `repr` in ASCII alone, as `ascii()` makes it.
+pub(crate) fn ascii(repr: &str) -> String {
+    let mut out = String::with_capacity(repr.len());
+    for c in repr.chars() {
+        match c as u32 {
+            0..=0x7f => out.push(c),
+            code @ ..=0xff => out.push_str(&format!("\\x{code:02x}")),
+            code @ ..=0xffff => out.push_str(&format!("\\u{code:04x}")),
+            code => out.push_str(&format!("\\U{code:08x}")),
+        }
+    }
+    out
+}
+
 /// What `str.isprintable` says, near enough: no control, format, separator (but space) or private characters.
 pub(crate) fn printable(c: char) -> bool {
     if c == ' ' {
