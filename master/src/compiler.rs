@@ -214,20 +214,47 @@ impl Compiler for TreeCompiler {
 fn roots(settings: &Settings) -> Roots {
     let of = |name: &str, base: &[String]| {
         let mut all = IndexMap::from([("base".to_owned(), base.to_vec())]);
-        if let Some(Json::Object(envs)) = settings.salt.get(name) {
-            for (env, dirs) in envs {
-                let dirs = match dirs {
-                    Json::Array(dirs) => dirs.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
-                    Json::String(dir) => vec![dir.clone()],
-                    _ => Vec::new(),
-                };
-                all.insert(env.clone(), dirs);
-            }
-        }
+        all.extend(environments(settings, name));
         all
     };
+    let mut pillar = of("pillar_roots", &settings.tree.pillar);
+    // Salt's stand-in for whichever environment is asked for.
+    if let Some(dirs) = pillar.shift_remove("__env__") {
+        let option = |name: &str| settings.salt.get(name).and_then(Json::as_str);
+        let env = option("pillarenv")
+            .or_else(|| option("saltenv"))
+            .unwrap_or("base");
+        pillar
+            .entry(env.to_owned())
+            .or_insert_with(|| dirs.iter().map(|dir| dir.replace("__env__", env)).collect());
+    }
     Roots {
         states: of("file_roots", &settings.tree.salt),
-        pillar: of("pillar_roots", &settings.tree.pillar),
+        pillar,
     }
+}
+
+/// Directories by environment as one of Salt's options has them.
+fn environments(settings: &Settings, name: &str) -> IndexMap<String, Vec<String>> {
+    let Some(Json::Object(envs)) = settings.salt.get(name) else {
+        return IndexMap::new();
+    };
+    let dirs = |dirs: &Json| match dirs {
+        Json::Array(dirs) => dirs.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+        Json::String(dir) => vec![dir.clone()],
+        _ => Vec::new(),
+    };
+    envs.iter()
+        .map(|(env, value)| (env.clone(), dirs(value)))
+        .collect()
+}
+
+/// Roots the settings name besides the tree's own.
+pub(crate) fn further_roots(settings: &Settings) -> Vec<String> {
+    let Roots { states, pillar } = roots(settings);
+    states
+        .into_values()
+        .chain(pillar.into_values())
+        .flatten()
+        .collect()
 }

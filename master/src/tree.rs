@@ -196,12 +196,13 @@ pub fn open(tree: &TreeSettings, state_dir: &Path) -> Result<Arc<dyn Source>, Tr
     }
 }
 
-/// Opens the files as they lie (`--worktree`): the file roots and pillar roots of the settings.
+/// Opens the files as they lie (`--worktree`): the file roots and pillar roots of the settings, and those of further
+/// environments.
 ///
 /// # Errors
 /// A remote location, configured signers (nobody signs files), no such directory, a file that cannot be read, a tree
 /// beyond the limits.
-pub fn open_worktree(tree: &TreeSettings) -> Result<Arc<dyn Source>, TreeError> {
+pub fn open_worktree(tree: &TreeSettings, further: &[String]) -> Result<Arc<dyn Source>, TreeError> {
     if !tree.signers.is_empty() {
         let reason = "files that are no commit are signed by nobody".to_owned();
         return Err(TreeError::Unsigned {
@@ -209,7 +210,13 @@ pub fn open_worktree(tree: &TreeSettings) -> Result<Arc<dyn Source>, TreeError> 
             reason,
         });
     }
-    let below: Vec<String> = tree.salt.iter().chain(&tree.pillar).cloned().collect();
+    let below: Vec<String> = tree
+        .salt
+        .iter()
+        .chain(&tree.pillar)
+        .chain(further)
+        .cloned()
+        .collect();
     match &tree.url {
         Location::Local(path) => Ok(Arc::new(worktree::open(path, &below)?)),
         Location::Remote(url) => Err(TreeError::NoFiles(url.to_string())),

@@ -13,7 +13,7 @@ use super::options::{Common, TargetKind, Targets};
 use crate::agent;
 use crate::compile::diagnostic::{Diagnostic, did_you_mean};
 use crate::compile::yaml;
-use crate::compiler::{Known, Seen, TreeCompiler, View};
+use crate::compiler::{self, Known, Seen, TreeCompiler, View};
 use crate::failure::{Failure, Kind};
 use crate::fleet::{Fleet, Host, Told, ask, told_grains};
 use crate::ledger::{Ledger, by};
@@ -295,7 +295,7 @@ impl Context {
     pub(super) fn open_tree(&self) -> Result<Arc<dyn Source>, Failure> {
         let settings = &self.settings;
         let opened = if self.common.worktree {
-            tree::open_worktree(&settings.tree)
+            tree::open_worktree(&settings.tree, &compiler::further_roots(settings))
         } else {
             tree::open(&settings.tree, &settings.state_dir)
         };

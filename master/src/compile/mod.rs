@@ -58,7 +58,7 @@ use files::{Files, Which};
 use gather::Gather;
 use lower::Lowering;
 use render::Renderer;
-use top::{Strategy, Tops};
+use top::{Role, Strategy, Tops};
 
 /// What is to be compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -397,7 +397,7 @@ fn matched(renderer: &mut Renderer, what: &What) -> (IndexMap<String, Vec<String
         renderer,
         file,
         only,
-        shorthand: false,
+        role: Role::States,
         problems: Vec::new(),
     };
     let top = tops.read(strategy);

@@ -35,6 +35,15 @@ pub(crate) enum Strategy {
     Every,
 }
 
+/// What top files are about; the two are read by different code in Salt, which shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// States.
+    States,
+    /// Pillar, of these environments.
+    Pillar(Vec<String>),
+}
+
 /// The top files of one kind of roots.
 pub(crate) struct Tops<'r> {
     pub(crate) renderer: &'r mut Renderer,
@@ -42,8 +51,8 @@ pub(crate) struct Tops<'r> {
     pub(crate) file: String,
     /// Only this environment counts, if one is given.
     pub(crate) only: Option<String>,
-    /// A target may be one name instead of a list, as in pillar.
-    pub(crate) shorthand: bool,
+    /// Whose top files these are.
+    pub(crate) role: Role,
     pub(crate) problems: Vec<Diagnostic>,
 }
 
@@ -54,17 +63,25 @@ impl Tops<'_> {
     /// Reads and merges all top files.
     pub(crate) fn read(&mut self, strategy: Strategy) -> Top {
         let options = self.renderer.oracle.options.clone();
-        let envs: Vec<String> = match (&self.only, options.text("state_top_saltenv")) {
-            (Some(only), _) => vec![only.clone()],
-            (None, Some(one)) => vec![one.to_owned()],
-            (None, None) => self.envs(),
+        let envs: Vec<String> = match (&self.role, &self.only, options.text("state_top_saltenv")) {
+            (Role::Pillar(envs), ..) => envs.clone(),
+            (Role::States, Some(only), _) => vec![only.clone()],
+            (Role::States, None, Some(one)) => vec![one.to_owned()],
+            (Role::States, None, None) => self.envs(),
         };
         let mut tops: IndexMap<String, Vec<Sections>> = IndexMap::new();
         for env in envs {
             let sections = self.one(&env);
             tops.insert(env, sections);
+            if self.is_pillar() && !self.problems.is_empty() {
+                break;
+            }
         }
         merge(tops, strategy, options.text("default_top"))
+    }
+
+    fn is_pillar(&self) -> bool {
+        matches!(self.role, Role::Pillar(_))
     }
 
     /// Environments: base first, or as `env_order` says.
@@ -94,7 +111,11 @@ impl Tops<'_> {
         else {
             return all;
         };
-        all.push(self.file(env, &file, &full, &mut wanted));
+        let failed = match self.role {
+            Role::States => "Unable to render top file",
+            Role::Pillar(_) => "Rendering Primary Top file failed",
+        };
+        all.push(self.file(env, (&file, &full), failed, &mut wanted));
         while let Some(pattern) = wanted.pop_front() {
             let names: Vec<String> = self.renderer.oracle.files.names(env).to_vec();
             for name in names.iter().filter(|name| fnmatch(name, &pattern)) {
@@ -103,21 +124,31 @@ impl Tops<'_> {
                 }
                 if let Some(file) = self.renderer.oracle.files.sls(env, name) {
                     let mut ignored = VecDeque::new();
-                    all.push(self.file(env, &file.path, &file.full, &mut ignored));
+                    let failed = match self.role {
+                        Role::States => "Unable to render top file".to_owned(),
+                        Role::Pillar(_) => format!("Rendering Top file {name} failed"),
+                    };
+                    all.push(self.file(env, (&file.path, &file.full), &failed, &mut ignored));
                 }
             }
         }
         all
     }
 
-    fn file(&mut self, env: &str, path: &str, full: &str, include: &mut VecDeque<String>) -> Sections {
-        let failed = "Unable to render top file".to_owned();
+    /// The sections of one file, `path` below the root and `full` in the tree.
+    fn file(
+        &mut self,
+        env: &str,
+        (path, full): (&str, &str),
+        failed: &str,
+        include: &mut VecDeque<String>,
+    ) -> Sections {
         let subject = Subject {
             env,
             path,
             full,
             sls: "",
-            failed,
+            failed: failed.to_owned(),
             vars: Map::new(),
         };
         let (node, source) = match self.renderer.document(&subject) {
@@ -160,19 +191,13 @@ impl Tops<'_> {
                                 }
                             }
                         }
-                        match body.into_json() {
-                            Json::String(one) if self.shorthand => {
-                                section.push(Target {
-                                    expression,
-                                    at,
-                                    entries: vec![Json::String(one)],
-                                });
-                            }
+                        match self.as_list(body.into_json()) {
                             Json::Array(entries) => section.push(Target {
                                 expression,
                                 at,
                                 entries,
                             }),
+                            _ if self.is_pillar() => self.malformed(at),
                             other => {
                                 let message = format!(
                                     "Malformed topfile: state declarations for matcher '{expression}' in saltenv '{name}' are not formed as a list (got {})",
@@ -184,6 +209,7 @@ impl Tops<'_> {
                     }
                     sections.push((name, section));
                 }
+                _ if self.is_pillar() => self.malformed(place(&key)),
                 _ => {
                     let message =
                         format!("The top file matches for saltenv {name} are not formatted as a dict");
@@ -193,6 +219,25 @@ impl Tops<'_> {
             }
         }
         sections
+    }
+
+    /// What stands below a target of pillar is walked as Python does: a mapping is its keys, text its letters.
+    fn as_list(&self, body: Json) -> Json {
+        match body {
+            Json::Object(map) if self.is_pillar() => {
+                map.into_iter().map(|(key, _)| Json::String(key)).collect()
+            }
+            Json::String(text) if self.is_pillar() => {
+                text.chars().map(|letter| Json::String(letter.into())).collect()
+            }
+            other => other,
+        }
+    }
+
+    fn malformed(&mut self, at: Place) {
+        let problem = self.renderer.sources.error(at, crate::pillar::MALFORMED);
+        let help = "a target needs a list of sls names: `'*': [name]`";
+        self.problems.push(problem.with_help(help));
     }
 
     /// Names by environment for this host, in file order.

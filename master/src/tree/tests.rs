@@ -377,7 +377,7 @@ fn opens_what_the_settings_say() {
     repo.0.write("salt/a", "changed");
     let settings = settings(&repo);
     let commit = open(&settings, Path::new("/nowhere")).unwrap();
-    let lying = open_worktree(&settings).unwrap();
+    let lying = open_worktree(&settings, &[]).unwrap();
     assert_eq!(
         (
             text(&*commit, "salt/a").as_deref(),
@@ -394,14 +394,17 @@ fn opens_what_the_settings_say() {
         signers: vec!["ssh-ed25519 x".to_owned()],
         ..settings.clone()
     };
-    assert!(matches!(open_worktree(&signed), Err(TreeError::Unsigned { .. })));
+    assert!(matches!(
+        open_worktree(&signed, &[]),
+        Err(TreeError::Unsigned { .. })
+    ));
     assert!(matches!(
         open(&signed, Path::new("/nowhere")),
         Err(TreeError::Unsigned { .. })
     ));
     let url = Location::parse("https://example.org/x.git", Path::new("/"), None).unwrap();
     assert!(matches!(
-        open_worktree(&TreeSettings { url, ..settings }),
+        open_worktree(&TreeSettings { url, ..settings }, &[]),
         Err(TreeError::NoFiles(_))
     ));
 }

@@ -16,6 +16,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("keys", keys),
     ("ls", ls),
     ("filter_by", filter_by),
+    ("obfuscate", obfuscate),
 ];
 
 fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
@@ -106,6 +107,22 @@ fn ls(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
         .flat_map(Map::keys)
         .map(|key| Json::String(key.clone()))
         .collect())
+}
+
+/// The pillar with every value replaced by the name of its type.
+fn obfuscate(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
+    fn hidden(value: &Json) -> Json {
+        match value {
+            Json::Object(map) => Json::Object(
+                map.iter()
+                    .map(|(key, value)| (key.clone(), hidden(value)))
+                    .collect(),
+            ),
+            Json::Array(items) => items.iter().map(hidden).collect(),
+            other => format!("<{}>", crate::compile::python::type_name(other)).into(),
+        }
+    }
+    Ok(hidden(&oracle.pillar))
 }
 
 fn filter_by(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {

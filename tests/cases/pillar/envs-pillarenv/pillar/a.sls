@@ -1,0 +1,3 @@
+k: base
+m: {b: 1}
+only_base: 1

@@ -1,0 +1,2 @@
+include: b
+k: 1

@@ -1,0 +1,2 @@
+x{{ pillar.master.id }}:
+  test.nop
