@@ -143,6 +143,17 @@ impl Files {
         }
     }
 
+    /// The roots of the pillar, seen from the state tree, and the other way round.
+    pub(crate) fn other(&self) -> Self {
+        Self {
+            which: match self.which {
+                Which::States => Which::Pillar,
+                Which::Pillar => Which::States,
+            },
+            ..self.clone()
+        }
+    }
+
     fn listing(&self) -> &Listing {
         match self.which {
             Which::States => &self.layout.states,

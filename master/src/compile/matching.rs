@@ -12,9 +12,17 @@ impl Oracle {
     /// # Errors
     /// A target that is malformed, or of an unknown kind.
     pub(crate) fn matches(&self, kind: &str, target: &Json) -> Result<bool, String> {
+        self.matches_as(kind, target, None)
+    }
+
+    /// Whether a target would mean this host if it had another name.
+    ///
+    /// # Errors
+    /// As [`Oracle::matches`].
+    pub(crate) fn matches_as(&self, kind: &str, target: &Json, name: Option<&str>) -> Result<bool, String> {
         let matcher = matcher(kind, target)?;
         let grains = self.grains_for(&self.needs(&matcher)?);
-        self.matches_with(&matcher, &grains)
+        self.matches_with(&matcher, &grains, name)
     }
 
     /// Whether a target may select pillar. `Err(None)` says that it depends on a grain which only the host claims
@@ -25,7 +33,7 @@ impl Oracle {
     pub(crate) fn selects(&self, kind: &str, target: &Json) -> Result<bool, Option<String>> {
         let matcher = matcher(kind, target)?;
         let needs = self.needs(&matcher)?;
-        let claimed = self.matches_with(&matcher, &self.grains_for(&needs))?;
+        let claimed = self.matches_with(&matcher, &self.grains_for(&needs), None)?;
         let asserted = self.grains.asserted();
         let vouched = matches!(self.grains, Grains::Complete(_))
             || needs
@@ -34,7 +42,7 @@ impl Oracle {
                 .all(|key| key != "*" && asserted.contains_key(key));
         if vouched
             || self.options.pillar_from_host_grains
-            || self.matches_with(&matcher, asserted)? == claimed
+            || self.matches_with(&matcher, asserted, None)? == claimed
         {
             return Ok(claimed);
         }
@@ -47,10 +55,15 @@ impl Oracle {
             .map_err(|error| error.to_string())
     }
 
-    fn matches_with(&self, matcher: &Matcher, grains: &Map<String, Json>) -> Result<bool, String> {
+    fn matches_with(
+        &self,
+        matcher: &Matcher,
+        grains: &Map<String, Json>,
+        name: Option<&str>,
+    ) -> Result<bool, String> {
         let none = Map::new();
         let subject = Subject {
-            id: &self.minion,
+            id: name.unwrap_or(&self.minion),
             grains,
             pillar: self.pillar.as_object().unwrap_or(&none),
             nodegroups: &self.options.nodegroups,

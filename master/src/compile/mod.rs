@@ -19,7 +19,7 @@ pub mod diagnostic;
 pub mod explain;
 mod extend;
 mod files;
-mod functions;
+pub mod functions;
 mod gather;
 mod graph;
 mod high;
@@ -183,6 +183,23 @@ pub fn low_sls(tree: &Tree, input: &Input<'_>) -> Result<Made<Ordered>, Stop> {
             return Err(problems);
         }
         order_of(&high, input, renderer)
+    })
+}
+
+/// What an execution function gives, as a template would see it, or the text of its exception.
+///
+/// # Errors
+/// [`Stop`]
+pub fn call(
+    tree: &Tree,
+    input: &Input<'_>,
+    function: &str,
+    args: &[Json],
+    kwargs: &Map<String, Json>,
+) -> Result<Made<Result<Json, String>>, Stop> {
+    with_pillar(tree, input, |renderer| {
+        renderer.oracle.share();
+        Ok(renderer.oracle.call(function, args, kwargs))
     })
 }
 

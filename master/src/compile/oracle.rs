@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use proto::question::Call;
 use proto::{Answer, Answers, Digest, Question};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 use super::Input;
 use super::data;
 use super::files::Files;
-use super::functions;
+use super::functions::{self, reference};
 use super::inject;
 use super::options::Options;
 
@@ -66,6 +66,9 @@ pub struct Oracle {
     missed: AtomicU32,
     /// Texts of answers that could change the structure of an sls.
     risky: Mutex<Vec<String>>,
+    /// Functions that gave something by chance.
+    chances: Mutex<Vec<&'static str>>,
+    me: OnceLock<Weak<Self>>,
 }
 
 impl Oracle {
@@ -84,6 +87,8 @@ impl Oracle {
             depth: AtomicU32::new(0),
             missed: AtomicU32::new(0),
             risky: Mutex::default(),
+            chances: Mutex::default(),
+            me: OnceLock::new(),
         }
     }
 
@@ -113,7 +118,7 @@ impl Oracle {
     }
 
     /// Looks a question up; an unknown one is recorded.
-    fn ask(&self, question: Question) -> Option<Answer> {
+    pub(crate) fn ask(&self, question: Question) -> Option<Answer> {
         match self.answers.get(&question) {
             Some(answer) => {
                 self.note(question, answer);
@@ -184,9 +189,9 @@ impl Oracle {
         all
     }
 
-    /// Whether templates may call this function.
+    /// Whether templates may call this function, or are told why not.
     pub fn has_function(&self, name: &str) -> bool {
-        functions::find(name).is_some() || functions::is_hosts(name)
+        functions::is_known(name)
     }
 
     /// Whether there are execution functions of this module.
@@ -194,29 +199,64 @@ impl Oracle {
         functions::is_module(name)
     }
 
-    /// Calls an execution function: one the master can answer alone, or a question to the host.
+    /// Calls an execution function: one the master can answer, or a question to the host.
     ///
     /// # Errors
     /// The text of the exception Salt would raise.
     pub fn call(&self, name: &str, args: &[Json], kwargs: &Map<String, Json>) -> Result<Json, String> {
+        let Some(entry) = reference::find(name) else {
+            return Err(match reference::way_out(name) {
+                Some("") => format!("salt-rs has no execution function {name}"),
+                Some(way) => format!("salt-rs has no execution function {name}: {way}"),
+                None => format!("'salt.utils.templates.AliasedLoader object' has no attribute '{name}'"),
+            });
+        };
+        let mut bound = functions::Args::bind(entry, args, kwargs)?;
         let Some(function) = functions::find(name) else {
             return self.call_host(name, args, kwargs);
         };
         let result = if self.depth.fetch_add(1, Ordering::Relaxed) > CALLS {
             Err(format!("{name} calls itself too deeply"))
         } else {
-            function(self, &mut functions::Args::new(name, args, kwargs))
+            function(self, &mut bound)
         };
         self.depth.fetch_sub(1, Ordering::Relaxed);
+        if entry.place == reference::Place::Asks
+            && let Ok(value) = &result
+        {
+            inject::risky(&Answer::Json(value.clone()), &mut locked(&self.risky));
+        }
         result
     }
 
+    /// This oracle as templates share it.
+    pub(crate) fn shared(&self) -> Result<Arc<Self>, String> {
+        let me = self.me.get().and_then(Weak::upgrade);
+        me.ok_or_else(|| "nothing is rendered here".to_owned())
+    }
+
+    /// Lets functions render templates of their own.
+    pub(crate) fn share(self: &Arc<Self>) {
+        self.me.get_or_init(|| Arc::downgrade(self));
+    }
+
+    /// A number by chance for a function that gives something else at every run. Passes of one run that ask in the same
+    /// order get the same.
+    pub(crate) fn chance(&self, function: &'static str) -> u64 {
+        static RUN: LazyLock<u64> = LazyLock::new(rand::random);
+        let mut chances = locked(&self.chances);
+        chances.push(function);
+        let text = format!("{} {} {}", *RUN, self.minion, chances.len());
+        let bytes = Digest::of(text.as_bytes()).hex();
+        u64::from_str_radix(bytes.get(..16).unwrap_or_default(), 16).unwrap_or_default()
+    }
+
+    /// The functions among those called that [`Oracle::chance`] was asked for, from the n-th on.
+    pub(crate) fn chances(&self, from: usize) -> Vec<&'static str> {
+        locked(&self.chances).get(from..).unwrap_or_default().to_vec()
+    }
+
     fn call_host(&self, name: &str, args: &[Json], kwargs: &Map<String, Json>) -> Result<Json, String> {
-        if !functions::is_hosts(name) {
-            return Err(format!(
-                "'salt.utils.templates.AliasedLoader object' has no attribute '{name}'"
-            ));
-        }
         let call = Call {
             fun: name.to_owned(),
             args: args.iter().map(Json::to_string).collect(),

@@ -161,10 +161,12 @@ impl Renderer {
                         vars: variables(subject),
                         sls: !subject.sls.is_empty(),
                     };
+                    let before = self.oracle.chances(0).len();
                     let rendered = template::render(&self.oracle, &template).map_err(|error| {
                         let message = format!("{failed}: {}", error.message);
                         Box::new(error.diagnostic(message))
                     })?;
+                    self.warn_of_chance(before, &current, subject);
                     current = rendered.text.into();
                     made = Some((current.clone(), rendered.lines));
                 }
@@ -201,6 +203,30 @@ impl Renderer {
                 self.sources.add(subject.full, text, made),
             )
         }))
+    }
+
+    /// Tells of functions that give something else at every run, at the first line that names one.
+    fn warn_of_chance(&mut self, before: usize, text: &str, subject: &Subject<'_>) {
+        let mut told: Vec<&str> = Vec::new();
+        for function in self.oracle.chances(before) {
+            if told.contains(&function) {
+                continue;
+            }
+            told.push(function);
+            let line = (1u32..)
+                .zip(text.lines())
+                .find(|(_, line)| line.contains(function))
+                .map_or(1, |(line, _)| line);
+            let message =
+                format!("{function} gives something else at every run, so no run finds the host as declared");
+            self.warnings.push(
+                Diagnostic::warning(message)
+                    .in_file(subject.full)
+                    .at(line, 1)
+                    .with_source(text)
+                    .with_help("give it a seed, or keep the value in the pillar"),
+            );
+        }
     }
 
     /// Encrypted values are refused: handing them on as they are would put the cipher text on hosts.

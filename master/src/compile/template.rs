@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::diagnostic::Diagnostic;
+use super::functions::{is_misuse, reference};
 use super::jinja::{self, CallError, JinjaEnv, LineMap, World};
 use super::oracle::{NOT_AVAILABLE, Oracle};
 use super::place::Lines;
@@ -48,6 +49,7 @@ impl Failed {
         let problem = Diagnostic::error(message)
             .in_file(self.file)
             .at(self.line, self.column);
+        let problem = problem.with_help_if(meant(&self.message));
         match self.source {
             Some(text) => problem.with_source(&text),
             None => problem,
@@ -55,11 +57,21 @@ impl Failed {
     }
 }
 
+/// The function that may have been meant where there is none of a name.
+fn meant(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("AliasedLoader object' has no attribute '")?;
+    let near = reference::near(rest.split('\'').next()?)?;
+    Some(format!(
+        "did you mean `{near}`? `salt-rs doc` lists all functions"
+    ))
+}
+
 /// Renders a template.
 ///
 /// # Errors
 /// What Jinja says, with the place in the user's own file.
 pub(crate) fn render(oracle: &Arc<Oracle>, template: &Template<'_>) -> Result<Rendered, Failed> {
+    oracle.share();
     let view = Arc::new(View {
         oracle: oracle.clone(),
         env: template.env.to_owned(),
@@ -139,7 +151,7 @@ impl World for View {
         result.map_err(|message| {
             if message.ends_with(NOT_AVAILABLE) {
                 CallError::Unknown
-            } else if message.contains("required positional argument") {
+            } else if is_misuse(&message) {
                 CallError::Raised(message)
             } else {
                 CallError::Failed(message)
@@ -213,15 +225,26 @@ impl Lines for Origins {
 /// # Errors
 /// A value that cannot be written.
 pub(crate) fn yaml(value: &Json, flow: &Json) -> Result<String, String> {
+    expression(
+        "value | yaml(flow)",
+        [("value", value.clone()), ("flow", flow.clone())],
+    )
+}
+
+/// What an expression of a template prints, with these variables and nothing else.
+///
+/// # Errors
+/// What Jinja says.
+pub(crate) fn expression<const N: usize>(text: &str, vars: [(&str, Json); N]) -> Result<String, String> {
     let world: Arc<dyn World> = Arc::new(Nowhere::default());
-    let vars = Map::from_iter([
-        ("value".to_owned(), value.clone()),
-        ("flow".to_owned(), flow.clone()),
-    ]);
+    let vars = vars
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
     let env = JinjaEnv::default();
     let request = jinja::Template {
-        name: "yaml",
-        text: "{{ value | yaml(flow) }}",
+        name: "expression",
+        text: &format!("{{{{ {text} }}}}"),
         vars: &vars,
         env: &env,
     };

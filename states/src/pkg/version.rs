@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use crate::regex;
 
 /// Compares two versions as dpkg does: epoch, upstream version, revision.
-pub(crate) fn compare(one: &str, other: &str) -> Ordering {
+pub fn compare(one: &str, other: &str) -> Ordering {
     let (one, other) = (split(one), split(other));
     one.0
         .cmp(&other.0)

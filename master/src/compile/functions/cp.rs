@@ -14,7 +14,51 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("list_master", list_master),
     ("list_master_dirs", list_master_dirs),
     ("envs", envs),
+    ("list_master_symlinks", |oracle, args| {
+        let (env, prefix) = (env(args), args.text_or("prefix", ""));
+        let links = oracle
+            .files
+            .all(&env)
+            .filter(|(path, _)| path.starts_with(&prefix));
+        let links = links.filter_map(|(path, entry)| Some((path.to_owned(), entry.link.clone()?.into())));
+        Ok(Json::Object(links.collect()))
+    }),
+    ("stat_file", stat_file),
+    ("is_cached", |_, _| Ok("".into())),
 ];
+
+/// `state.*`: what only looks at the tree.
+pub(super) const STATE: &[(&str, Function)] = &[("sls_exists", |oracle, args| {
+    let names = match args.required("mods")? {
+        Json::Array(names) => names.iter().map(crate::compile::python::text).collect(),
+        one => crate::compile::python::text(&one)
+            .split(',')
+            .map(str::to_owned)
+            .collect::<Vec<String>>(),
+    };
+    let env = env(args);
+    Ok(names
+        .iter()
+        .all(|name| oracle.files.sls(&env, name).is_some())
+        .into())
+})];
+
+/// The mode a tree knows: executable or not.
+fn stat_file(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
+    let path = args.text("path")?;
+    let octal = args.flag("octal", true);
+    let found = uri(&path, &env(args)).and_then(|at| oracle.files.entry(&at.env, &at.path).cloned());
+    let mode = match found.map(|entry| entry.kind) {
+        Some(Kind::File { executable: true }) => 0o755,
+        Some(Kind::File { .. }) => 0o644,
+        _ => return Ok(Json::Null),
+    };
+    Ok(if octal {
+        format!("{mode:04o}").into()
+    } else {
+        Json::from(0o100_000 | mode)
+    })
+}
 
 fn env(args: &mut Args) -> String {
     args.text_or("saltenv", "base")
@@ -44,7 +88,7 @@ fn hash_file(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
         Some(bytes) => {
             Ok(serde_json::json!({ "hsum": hashutil::hash(&bytes, "sha256")?, "hash_type": "sha256" }))
         }
-        None => Ok(Json::Object(serde_json::Map::new())),
+        None => Ok("".into()),
     }
 }
 

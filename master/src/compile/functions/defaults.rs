@@ -21,7 +21,6 @@ fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
         .unwrap_or_else(|| Json::String(String::new()));
     let (formula, path) = key.split_once(':').unwrap_or((&key, ""));
     let values = read(oracle, formula)?;
-    let values = data::updated(&values, &override_of(oracle, formula), Lists::Replace)?;
     if path.is_empty() {
         return Ok(values);
     }
@@ -30,20 +29,18 @@ fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
 
 fn read(oracle: &Oracle, formula: &str) -> Result<Json, String> {
     for env in oracle.files.envs() {
-        for kind in ["json", "yaml"] {
+        for kind in ["yaml", "json"] {
             if let Some(text) = oracle.files.text(env, &format!("{formula}/defaults.{kind}"))? {
-                return yaml::load_plain(&text);
+                let values = yaml::load_plain(&text)?;
+                return Ok(if values.is_null() {
+                    Json::Object(Map::new())
+                } else {
+                    values
+                });
             }
         }
     }
     Ok(Json::Object(Map::new()))
-}
-
-fn override_of(oracle: &Oracle, formula: &str) -> Json {
-    match oracle.pillar.get(formula) {
-        Some(found @ Json::Object(_)) => found.clone(),
-        _ => Json::Object(Map::new()),
-    }
 }
 
 fn merge(_: &Oracle, args: &mut Args) -> Result<Json, String> {
@@ -54,11 +51,13 @@ fn merge(_: &Oracle, args: &mut Args) -> Result<Json, String> {
     } else {
         Lists::Replace
     };
-    let _in_place = args.flag("in_place", true); // values cross the boundary as copies
-    let _nulls = args.flag("convert_none", true);
+    // The template's own mapping is changed by whoever calls.
+    let in_place = args.flag("in_place", true);
+    let nulls = args.flag("convert_none", true);
     match (dest, src) {
-        (dest, Json::Null) => Ok(dest),
-        (Json::Null, src) => Ok(src),
+        (Json::Null, _) if nulls && in_place => Err("Can't perform in-place merge into NoneType".to_owned()),
+        (dest, Json::Null) if nulls && !dest.is_null() => Ok(dest),
+        (Json::Null, src) if nulls => Ok(src),
         (dest, src) => data::updated(&dest, &src, lists),
     }
 }

@@ -62,7 +62,8 @@ fn equals(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let want = args.text("value")?;
     Ok(oracle
         .grain_path(&key, ":")
-        .is_some_and(|value| python::text(&value) == want)
+        .map_or_else(String::new, |value| python::text(&value))
+        .eq(&want)
         .into())
 }
 

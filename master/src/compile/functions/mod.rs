@@ -1,203 +1,95 @@
-//! Execution functions that the master answers alone, one file per Salt module; all others are questions to the host.
+//! Execution functions that the master answers, one file per Salt module; the agent's own are questions to the host.
+//!
+//! What there is stands in the reference. Functions here either know the answer (the tree, the pillar, options), or make
+//! it from what they ask of the host (`asked`).
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::oracle::Oracle;
 
+mod alternatives;
+mod args;
+mod asked;
 mod config;
 mod cp;
 mod defaults;
+mod disk;
+mod dnsutil;
+mod environ;
 mod file;
+mod file_find;
+mod git;
 mod grains;
 mod hashutil;
+mod hosts;
+mod ini;
+mod jinja;
+mod kmod;
+mod locale;
 mod matching;
+mod mount;
+mod network;
 mod pillar;
+mod pkg;
+mod process;
+mod random;
+pub mod reference;
+mod salt_version;
+mod saltutil;
+mod service;
 mod slsutil;
+mod sys;
 mod test;
+
+pub(crate) use args::{Args, is_misuse, mapping};
 
 /// An execution function.
 pub(crate) type Function = fn(&Oracle, &mut Args) -> Result<Json, String>;
 
 /// Every function, by module and name.
 const MODULES: &[(&str, &[(&str, Function)])] = &[
+    ("aliases", dnsutil::ALIASES),
+    ("alternatives", alternatives::FUNCTIONS),
+    ("cmd", process::CMD),
     ("config", config::FUNCTIONS),
     ("cp", cp::FUNCTIONS),
+    ("cryptdev", mount::CRYPTDEV),
     ("defaults", defaults::FUNCTIONS),
+    ("disk", disk::FUNCTIONS),
+    ("dnsutil", dnsutil::FUNCTIONS),
+    ("environ", environ::FUNCTIONS),
     ("file", file::FUNCTIONS),
+    ("git", git::FUNCTIONS),
     ("grains", grains::FUNCTIONS),
     ("hashutil", hashutil::FUNCTIONS),
+    ("hosts", hosts::FUNCTIONS),
+    ("ini", ini::FUNCTIONS),
+    ("jinja", jinja::FUNCTIONS),
+    ("kmod", kmod::FUNCTIONS),
+    ("locale", locale::FUNCTIONS),
     ("log", test::LOG),
     ("match", matching::FUNCTIONS),
+    ("mount", mount::FUNCTIONS),
+    ("network", network::FUNCTIONS),
     ("pillar", pillar::FUNCTIONS),
+    ("pkg", pkg::FUNCTIONS),
+    ("pkg_resource", pkg::RESOURCE),
+    ("ps", process::FUNCTIONS),
+    ("random", random::FUNCTIONS),
+    ("salt_version", salt_version::FUNCTIONS),
+    ("saltutil", saltutil::FUNCTIONS),
+    ("service", service::FUNCTIONS),
+    ("shadow", random::SHADOW),
     ("slsutil", slsutil::FUNCTIONS),
+    ("state", cp::STATE),
+    ("status", disk::STATUS),
+    ("sys", sys::FUNCTIONS),
+    ("sysctl", kmod::SYSCTL),
     ("test", test::FUNCTIONS),
+    ("timezone", locale::TIMEZONE),
 ];
 
-/// Execution modules of which the host may have functions.
-const HOSTS: &[&str] = &[
-    "alternatives",
-    "apache",
-    "archive",
-    "at",
-    "augeas",
-    "beacons",
-    "bigip",
-    "bridge",
-    "btrfs",
-    "chocolatey",
-    "cmd",
-    "composer",
-    "consul",
-    "container_resource",
-    "cron",
-    "cryptdev",
-    "data",
-    "debconf_mod",
-    "debian_ip",
-    "debconf",
-    "devmap",
-    "dig",
-    "disk",
-    "django",
-    "dnsmasq",
-    "dnsutil",
-    "docker",
-    "drac",
-    "environ",
-    "ethtool",
-    "event",
-    "extfs",
-    "file",
-    "firewalld",
-    "gem",
-    "genesis",
-    "git",
-    "gpg",
-    "group",
-    "grub",
-    "haproxyconn",
-    "hosts",
-    "hostname",
-    "http",
-    "incron",
-    "ini",
-    "inspector",
-    "introspect",
-    "ip",
-    "ipset",
-    "iptables",
-    "iscsi",
-    "jboss7",
-    "journald",
-    "k8s",
-    "kernelpkg",
-    "key",
-    "keystore",
-    "kmod",
-    "kubernetesmod",
-    "ldap3",
-    "locale",
-    "locate",
-    "logrotate",
-    "lowpkg",
-    "lvm",
-    "lvs",
-    "lxc",
-    "mdadm",
-    "mine",
-    "mount",
-    "mysql",
-    "network",
-    "nfs3",
-    "nginx",
-    "node",
-    "npm",
-    "nspawn",
-    "openssl",
-    "osquery",
-    "pam",
-    "parted",
-    "partition",
-    "pip",
-    "pkg",
-    "pkg_resource",
-    "pkgbuild",
-    "postgres",
-    "poudriere",
-    "powerpath",
-    "ps",
-    "publish",
-    "puppet",
-    "pyenv",
-    "quota",
-    "rabbitmq",
-    "raid",
-    "random",
-    "rbenv",
-    "redis",
-    "ret",
-    "rsync",
-    "rvm",
-    "s3",
-    "salt_version",
-    "saltutil",
-    "schedule",
-    "scsi",
-    "sdb",
-    "seed",
-    "selinux",
-    "serverdensity",
-    "service",
-    "shadow",
-    "smtp",
-    "snapper",
-    "sqlite3",
-    "ssh",
-    "state",
-    "status",
-    "sudo",
-    "supervisord",
-    "sys",
-    "sysbench",
-    "sysctl",
-    "sysfs",
-    "syslog_ng",
-    "sysmod",
-    "system",
-    "systemd",
-    "temp",
-    "test",
-    "timezone",
-    "tls",
-    "tomcat",
-    "travisci",
-    "tuned",
-    "udev",
-    "uptime",
-    "user",
-    "vagrant",
-    "vault",
-    "virtualenv",
-    "virt",
-    "vsphere",
-    "x509",
-    "xfs",
-    "zfs",
-    "zpool",
-];
-
-/// Functions of modules above that do not belong to a host.
-pub(crate) fn is_hosts(name: &str) -> bool {
-    name.split_once('.')
-        .is_some_and(|(module, function)| !function.is_empty() && HOSTS.contains(&module))
-}
-
-/// Whether the master or the host may have functions of this module.
-pub(crate) fn is_module(name: &str) -> bool {
-    HOSTS.contains(&name) || MODULES.iter().any(|(module, _)| *module == name)
-}
-
-/// The function of that name.
+/// The function of that name, where the master answers.
 pub(crate) fn find(name: &str) -> Option<Function> {
     let (module, function) = name.split_once('.')?;
     let (_, functions) = MODULES.iter().find(|(one, _)| *one == module)?;
@@ -207,72 +99,42 @@ pub(crate) fn find(name: &str) -> Option<Function> {
         .map(|(_, function)| *function)
 }
 
-/// Arguments of a call, taken one by one as Python binds them.
-pub(crate) struct Args {
-    name: String,
-    positional: std::collections::VecDeque<Json>,
-    named: Map<String, Json>,
+/// Whether Salt has a module of that name.
+pub(crate) fn is_module(name: &str) -> bool {
+    reference::all().any(|entry| entry.name.split('.').next() == Some(name))
+        || reference::absent_modules().any(|(module, _)| module == name)
 }
 
-impl Args {
-    pub(crate) fn new(name: &str, positional: &[Json], named: &Map<String, Json>) -> Self {
-        Self {
-            name: name.to_owned(),
-            positional: positional.iter().cloned().collect(),
-            named: named.clone(),
-        }
-    }
-
-    /// The next parameter, if given by place or by name.
-    pub(crate) fn next(&mut self, name: &str) -> Option<Json> {
-        self.positional
-            .pop_front()
-            .or_else(|| self.named.shift_remove(name))
-    }
-
-    /// The next parameter, which must be given.
-    pub(crate) fn required(&mut self, name: &str) -> Result<Json, String> {
-        self.next(name)
-            .ok_or_else(|| format!("{}() missing 1 required positional argument: '{name}'", self.name))
-    }
-
-    /// The next parameter as text; numbers are their text.
-    pub(crate) fn text(&mut self, name: &str) -> Result<String, String> {
-        self.required(name).map(|value| super::python::text(&value))
-    }
-
-    /// The next parameter as text, if given and not null.
-    pub(crate) fn text_or(&mut self, name: &str, default: &str) -> String {
-        match self.next(name) {
-            None | Some(Json::Null) => default.to_owned(),
-            Some(value) => super::python::text(&value),
-        }
-    }
-
-    /// The next parameter as a truth value.
-    pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
-        self.next(name)
-            .map_or(default, |value| super::python::truth(&value))
-    }
-
-    /// All that is left, by place.
-    pub(crate) fn rest(&mut self) -> Vec<Json> {
-        self.positional.drain(..).collect()
-    }
-
-    /// All that is left, by name.
-    pub(crate) fn rest_named(&mut self) -> Map<String, Json> {
-        std::mem::take(&mut self.named)
-    }
+/// Whether Salt has a function of that name: one that is there, or one that is refused with a way out.
+pub(crate) fn is_known(name: &str) -> bool {
+    reference::find(name).is_some() || reference::way_out(name).is_some()
 }
 
-/// The parameter as a mapping.
-pub(crate) fn mapping(value: Json, what: &str) -> Result<Map<String, Json>, String> {
-    match value {
-        Json::Object(map) => Ok(map),
-        other => Err(format!(
-            "{what} must be a dictionary, not {}",
-            super::python::type_name(&other)
-        )),
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use reference::Place;
+
+    #[test]
+    fn the_reference_names_what_there_is() {
+        let here: BTreeSet<String> = MODULES
+            .iter()
+            .flat_map(|(module, functions)| functions.iter().map(move |(name, _)| format!("{module}.{name}")))
+            .collect();
+        let told: BTreeSet<String> = reference::all()
+            .filter(|entry| entry.place != Place::Host)
+            .map(|entry| entry.name.to_owned())
+            .collect();
+        let hosts = |name: &String| reference::find(name).is_some_and(|entry| entry.place == Place::Host);
+        let (lost, dead): (Vec<_>, Vec<_>) = (
+            here.difference(&told).filter(|name| !hosts(name)).collect(),
+            told.difference(&here).collect(),
+        );
+        assert!(
+            lost.is_empty() && dead.is_empty(),
+            "no line: {lost:?}, no code: {dead:?}"
+        );
     }
 }

@@ -5,6 +5,8 @@ use serde_json::{Map, Value as Json};
 use super::{Args, Function};
 use crate::compile::data::{self, Lists};
 use crate::compile::oracle::Oracle;
+use crate::compile::python;
+use crate::tree::Kind;
 
 pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("get", get),
@@ -14,9 +16,20 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("raw", raw),
     ("item", item),
     ("keys", keys),
-    ("ls", ls),
+    ("ls", |oracle, args| {
+        Ok(chosen(oracle, args)
+            .keys()
+            .map(|key| Json::String(key.clone()))
+            .collect())
+    }),
+    ("obfuscate", |oracle, args| {
+        let all = chosen(oracle, args);
+        Ok(Json::Object(
+            all.into_iter().map(|(key, value)| (key, kinds(&value))).collect(),
+        ))
+    }),
+    ("file_exists", file_exists),
     ("filter_by", filter_by),
-    ("obfuscate", obfuscate),
 ];
 
 fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
@@ -25,7 +38,7 @@ fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let merge = args.flag("merge", false);
     let lists = match args.next("merge_nested_lists") {
         None | Some(Json::Null) => oracle.options.pillar_lists(),
-        Some(value) if crate::compile::python::truth(&value) => Lists::Join,
+        Some(value) if python::truth(&value) => Lists::Join,
         Some(_) => Lists::Replace,
     };
     let delimiter = args.text_or("delimiter", ":");
@@ -54,8 +67,46 @@ fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     }
 }
 
-fn items(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
-    Ok(oracle.pillar.clone())
+fn items(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
+    Ok(Json::Object(chosen(oracle, args)))
+}
+
+/// The pillar, or the keys that are named; a pillar that is given lies over it.
+fn chosen(oracle: &Oracle, args: &mut Args) -> Map<String, Json> {
+    let mut all = oracle.pillar_map().clone();
+    if let Some(Json::Object(over)) = args.next("pillar") {
+        data::update(&mut all, &over, oracle.options.pillar_lists());
+    }
+    let keys = args.rest_texts();
+    if !keys.is_empty() {
+        all.retain(|key, _| keys.contains(key));
+    }
+    all
+}
+
+fn file_exists(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
+    let path = args.text("path")?;
+    let env = args.some("saltenv").map(|env| python::text(&env));
+    let files = oracle.files.other();
+    let found = files
+        .envs()
+        .filter(|one| env.as_deref().is_none_or(|env| *one == env))
+        .filter_map(|env| files.entry(env, &path))
+        .any(|entry| matches!(entry.kind, Kind::File { .. }));
+    Ok(found.into())
+}
+
+/// The value with the names of types in place of values.
+fn kinds(value: &Json) -> Json {
+    match value {
+        Json::Object(map) => Json::Object(
+            map.iter()
+                .map(|(key, value)| (key.clone(), kinds(value)))
+                .collect(),
+        ),
+        Json::Array(items) => items.iter().map(kinds).collect(),
+        other => format!("<{}>", python::type_name(other)).into(),
+    }
 }
 
 fn raw(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
@@ -70,19 +121,10 @@ fn raw(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
 }
 
 fn item(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
-    let keys = args.rest();
-    let mut named = args.rest_named();
-    let default = named
-        .shift_remove("default")
-        .unwrap_or_else(|| Json::String(String::new()));
-    let delimiter = named
-        .get("delimiter")
-        .and_then(Json::as_str)
-        .unwrap_or(":")
-        .to_owned();
+    let default = args.some("default").unwrap_or_else(|| "".into());
+    let delimiter = args.text_or("delimiter", ":");
     let mut out = Map::new();
-    for key in keys {
-        let key = crate::compile::python::text(&key);
+    for key in args.rest_texts() {
         let value = data::traverse(&oracle.pillar, &key, &delimiter).unwrap_or_else(|| default.clone());
         out.insert(key, value);
     }
@@ -97,32 +139,6 @@ fn keys(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
         Some(_) => Err(format!("Pillar value in key {key} is not a dict")),
         None => Err(format!("Pillar key not found: {key}")),
     }
-}
-
-fn ls(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
-    Ok(oracle
-        .pillar
-        .as_object()
-        .into_iter()
-        .flat_map(Map::keys)
-        .map(|key| Json::String(key.clone()))
-        .collect())
-}
-
-/// The pillar with every value replaced by the name of its type.
-fn obfuscate(oracle: &Oracle, _: &mut Args) -> Result<Json, String> {
-    fn hidden(value: &Json) -> Json {
-        match value {
-            Json::Object(map) => Json::Object(
-                map.iter()
-                    .map(|(key, value)| (key.clone(), hidden(value)))
-                    .collect(),
-            ),
-            Json::Array(items) => items.iter().map(hidden).collect(),
-            other => format!("<{}>", crate::compile::python::type_name(other)).into(),
-        }
-    }
-    Ok(hidden(&oracle.pillar))
 }
 
 fn filter_by(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {

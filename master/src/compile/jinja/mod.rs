@@ -37,6 +37,7 @@ use serde_json::{Map, Value as Json};
 
 pub use env::JinjaEnv;
 pub use error::{ErrorKind, RenderError};
+pub(crate) use filters::random::Twister;
 pub use output::LineMap;
 pub use render::render;
 

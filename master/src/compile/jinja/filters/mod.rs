@@ -8,7 +8,7 @@ mod json;
 mod network;
 mod numbers;
 mod pretty;
-mod random;
+pub(crate) mod random;
 pub(crate) mod regex;
 mod select;
 mod sequences;

@@ -119,14 +119,14 @@ fn sample(value: &Value, size: i128, seed: Option<&Value>) -> Res<Value> {
 }
 
 /// MT19937.
-struct Twister {
+pub(crate) struct Twister {
     state: [u32; 624],
     at: usize,
 }
 
 impl Twister {
     /// Seeded with a text, as `random.Random(text)` is: the text and its digest as one large number.
-    fn seeded(text: &str) -> Self {
+    pub(crate) fn seeded(text: &str) -> Self {
         let mut key = text.as_bytes().to_vec();
         key.extend_from_slice(&Sha512::digest(text));
         key.reverse();
@@ -194,7 +194,7 @@ impl Twister {
     }
 
     /// A number below `n`, by as many bits as `n` has.
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         let bits = (usize::BITS - n.leading_zeros()).clamp(1, 32);
         loop {
             let value = (self.next() >> (32 - bits)) as usize;

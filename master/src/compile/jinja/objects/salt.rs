@@ -13,6 +13,8 @@ use crate::compile::jinja::error::{Res, fault};
 use crate::compile::jinja::eval::Interp;
 use crate::compile::jinja::values::Value;
 use crate::compile::jinja::values::convert::{from_json, to_json};
+use crate::compile::jinja::values::dict::{Dict, Key};
+use crate::compile::jinja::values::text::str;
 
 /// The object named `salt`.
 pub(crate) struct Salt {
@@ -148,7 +150,63 @@ pub(crate) fn call(world: &Arc<dyn World>, name: &str, args: &CallArgs) -> Res<V
         keywords.insert(key.to_string(), to_json(value)?);
     }
     match world.call(name, &positional, &keywords) {
-        Ok(result) => Ok(from_json(&result)),
+        Ok(result) => {
+            let result = from_json(&result);
+            if IN_PLACE.contains(&name)
+                && !args
+                    .keywords
+                    .iter()
+                    .any(|(key, value)| &**key == "in_place" && matches!(value, Value::Bool(false)))
+                && let (Some(first @ Value::Dict(dest)), Value::Dict(made)) =
+                    (args.positional.first().or_else(|| named(args, "dest")), &result)
+            {
+                reflect(dest, made)?;
+                return Ok(first.clone());
+            }
+            Ok(result)
+        }
         Err(error) => answer(error, name),
     }
+}
+
+/// Functions that change their first argument, which templates rely on: `{% do salt['defaults.merge'](a, b) %}`.
+const IN_PLACE: [&str; 3] = ["defaults.merge", "defaults.update", "slsutil.update"];
+
+fn named<'a>(args: &'a CallArgs, name: &str) -> Option<&'a Value> {
+    let found = args.keywords.iter().find(|(key, _)| &**key == name);
+    found.map(|(_, value)| value)
+}
+
+/// Makes a mapping what a function made of it. Mappings in it stay the same objects, and keys keep their kind.
+fn reflect(dest: &Dict, made: &Dict) -> Res<()> {
+    let entries: Vec<(Key, Value)> = made.entries.borrow().clone().into_iter().collect();
+    let mut names = Vec::with_capacity(entries.len());
+    for (key, _) in &entries {
+        names.push(str(key.value())?);
+    }
+    let mut gone = Vec::new();
+    for mine in dest.entries.borrow().keys() {
+        if !names.contains(&str(mine.value())?) {
+            gone.push(mine.clone());
+        }
+    }
+    for key in gone {
+        dest.entries.borrow_mut().shift_remove(&key);
+    }
+    for (key, value) in entries {
+        let text = str(key.value())?;
+        let mut old = None;
+        for (mine, value) in dest.entries.borrow().iter() {
+            if str(mine.value())? == text {
+                old = Some((mine.clone(), value.clone()));
+                break;
+            }
+        }
+        match (old, value) {
+            (Some((_, Value::Dict(mine))), Value::Dict(new)) => reflect(&mine, &new)?,
+            (Some((mine, _)), value) => _ = dest.entries.borrow_mut().insert(mine, value),
+            (None, value) => _ = dest.entries.borrow_mut().insert(key, value),
+        }
+    }
+    Ok(())
 }
