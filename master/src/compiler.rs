@@ -150,6 +150,17 @@ impl TreeCompiler {
         seen(compile::explain(&self.tree, &self.input(host), key))
     }
 
+    /// What an execution function gives for one host, or why it does not.
+    pub fn call(
+        &self,
+        host: &Host,
+        function: &str,
+        args: &[Json],
+        kwargs: &Map<String, Json>,
+    ) -> Result<Result<Json, String>, Stop> {
+        compile::call(&self.tree, &self.input(host), function, args, kwargs).map(|made| made.value)
+    }
+
     fn grains(&self, host: &Host) -> Result<Json, Stop> {
         let told = host.memory.answers.contains_key(&Question::Grains);
         if self.known == Known::Some && !told {

@@ -176,13 +176,24 @@ impl Context {
         sls: Vec<String>,
         pillar: Map<String, Json>,
     ) -> Result<TreeCompiler, Failure> {
-        let known = if self.common.id.is_some() && !self.common.local {
+        TreeCompiler::new(self.open_tree()?, &self.settings, sls, pillar, self.known())
+            .map_err(|problem| Failure::of(Kind::Tree, vec![*problem]))
+    }
+
+    /// A compiler of no tree at all, for functions that look at none.
+    pub(super) fn treeless(&self) -> Result<TreeCompiler, Failure> {
+        let nothing = Arc::new(tree::Memory::tree::<str>([]));
+        TreeCompiler::new(nothing, &self.settings, Vec::new(), Map::new(), self.known())
+            .map_err(|problem| Failure::of(Kind::Tree, vec![*problem]))
+    }
+
+    /// Which grains compilers see.
+    fn known(&self) -> Known {
+        if self.common.id.is_some() && !self.common.local {
             Known::All
         } else {
             Known::Some
-        };
-        TreeCompiler::new(self.open_tree()?, &self.settings, sls, pillar, known)
-            .map_err(|problem| Failure::of(Kind::Tree, vec![*problem]))
+        }
     }
 
     /// What the compiler sees at a stage; the host is asked where that is not known yet.

@@ -1,20 +1,21 @@
-//! `salt-rs doc`: the reference of states, from the registry.
+//! `salt-rs doc`: the reference of states, from the registry, and of execution functions.
 
 use clap::Args;
 use serde_json::json;
 use states::spec::{Kind, Spec, Undo};
 
 use crate::compile::diagnostic::did_you_mean;
+use crate::compile::functions::reference::{self, Entry, Place};
 use crate::failure::Failure;
 use crate::report::screen::{Screen, Tone};
 
-/// Show the reference of states
+/// Show the reference of states and functions
 ///
-/// Without a name: all states with a line each. With one (`file`, `file.managed`): what it does, its parameters, and
-/// what a rollback brings back.
+/// Without a name: all states and all execution functions with a line each. With one (`file`, `file.managed`,
+/// `pkg.version`): what it does, its parameters, what a rollback brings back, and where a function is answered.
 #[derive(Debug, Args)]
 pub(super) struct Doc {
-    /// A state module or function
+    /// A module, a state or an execution function
     state: Option<String>,
 }
 
@@ -25,20 +26,34 @@ pub(super) fn run(command: &Doc, screen: Screen) -> Result<u8, Failure> {
         .map(|state| state.spec())
         .filter(|spec| wanted.is_empty() || spec.state == wanted || spec.name() == wanted)
         .collect();
-    if specs.is_empty() {
+    let functions: Vec<&Entry> = reference::all()
+        .filter(|entry| {
+            wanted.is_empty() || entry.name == wanted || entry.name.split('.').next() == Some(wanted)
+        })
+        .collect();
+    if specs.is_empty() && functions.is_empty() {
         let names: Vec<String> = states::STATES.iter().map(|state| state.spec().name()).collect();
-        let near = did_you_mean(wanted, names.iter().map(String::as_str));
-        let salts = wanted
-            .split_once('.')
-            .and_then(|(state, fun)| states::salt::missing(state, fun));
-        let help = salts
+        let functions = reference::all().map(|entry| entry.name);
+        let near = || did_you_mean(wanted, names.iter().map(String::as_str).chain(functions));
+        let state = || {
+            let (state, fun) = wanted.split_once('.')?;
+            states::salt::missing(state, fun)
+        };
+        let function = || reference::way_out(wanted).filter(|way| !way.is_empty());
+        let help = state()
             .map(|instead| format!("it is one of Salt's; {instead}"))
-            .or(near)
-            .unwrap_or_else(|| "`salt-rs doc` lists all states".to_owned());
-        return Err(Failure::usage(format!("there is no state {wanted}")).hint(help));
+            .or_else(|| function().map(|way| format!("it is one of Salt's functions: {way}")))
+            .or_else(near)
+            .unwrap_or_else(|| "`salt-rs doc` lists all".to_owned());
+        return Err(Failure::usage(format!("there is no state or function {wanted}")).hint(help));
     }
     if screen.json {
-        let all: Vec<_> = specs.iter().map(|spec| as_json(spec)).collect();
+        let mut all: Vec<_> = specs.iter().map(|spec| as_json(spec)).collect();
+        all.extend(functions.iter().map(|entry| {
+            json!({
+                "function": entry.name, "params": entry.params, "doc": entry.doc, "answered": answered(entry.place),
+            })
+        }));
         screen.document(&all.into());
         return Ok(0);
     }
@@ -53,7 +68,33 @@ pub(super) fn run(command: &Doc, screen: Screen) -> Result<u8, Failure> {
             screen.out(page(&screen, spec));
         }
     }
+    if wanted.is_empty() {
+        screen.out(screen.paint(
+            Tone::Strong,
+            "\nExecution functions, for templates and `salt-rs call`",
+        ));
+    }
+    for entry in &functions {
+        if wanted.is_empty() {
+            screen.out(format!("{:32} {}", entry.name, entry.doc));
+        } else {
+            let name = screen.paint(Tone::Strong, entry.name);
+            let place = answered(entry.place);
+            screen.out(format!(
+                "{name}({})\n    {}. Answered {place}.\n",
+                entry.params, entry.doc
+            ));
+        }
+    }
     Ok(0)
+}
+
+const fn answered(place: Place) -> &'static str {
+    match place {
+        Place::Master => "by the master alone",
+        Place::Asks => "by the master, from what the host is asked",
+        Place::Host => "by the host",
+    }
 }
 
 fn page(screen: &Screen, spec: &Spec) -> String {

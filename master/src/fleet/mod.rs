@@ -7,6 +7,7 @@ mod contact;
 mod converge;
 mod exchange;
 mod halt;
+mod inquire;
 mod memory;
 mod prepare;
 
@@ -28,6 +29,7 @@ pub use contact::{Contact, Gate, Trouble};
 pub use converge::{Converged, Request, converge, of_report};
 pub use exchange::{Told, exchange};
 pub use halt::Halt;
+pub use inquire::{Thought, inquire};
 pub use memory::told_grains;
 pub use prepare::{Compiled, Compiler, Prepared, Unready, ask, prepare};
 

@@ -13,7 +13,7 @@ use crate::session::{Cargo, SessionError};
 
 /// How often a host is asked before the template is taken to ask without end. The number is the depth of data
 /// dependence (an answer that decides the next question), normally one.
-const ROUNDS: usize = 16;
+pub(super) const ROUNDS: usize = 16;
 
 /// What compiling gave.
 #[derive(Debug)]
@@ -149,7 +149,14 @@ pub async fn ask(
     open.link
         .send(&control(&FromMaster::Ask(questions.clone()))?)
         .await?;
-    match open.link.next(fleet.patience).await? {
+    let told = loop {
+        match open.link.next(fleet.patience).await? {
+            // It is still looking.
+            FromMinion::Alive => {}
+            told => break told,
+        }
+    };
+    match told {
         FromMinion::Answers(answers) if answers.len() == questions.len() => {
             host.memory.answers.extend(questions.into_iter().zip(answers));
             Ok(())
