@@ -78,25 +78,6 @@ pub(crate) fn updated(lower: &Json, upper: &Json, lists: Lists) -> Result<Json, 
     }
 }
 
-/// Salt's `list` strategy: values both sides have become a list of the two.
-pub(crate) fn listed(lower: &Json, upper: &Json) -> Result<Json, String> {
-    match (lower, upper) {
-        (Json::Object(below), Json::Object(above)) => {
-            let mut out = below.clone();
-            for (key, value) in above {
-                let both = match out.get(key) {
-                    Some(below @ Json::Object(_)) if value.is_object() => listed(below, value)?,
-                    Some(below) => Json::Array(vec![below.clone(), value.clone()]),
-                    None => value.clone(),
-                };
-                out.insert(key.clone(), both);
-            }
-            Ok(Json::Object(out))
-        }
-        _ => Err("Cannot merge non-dict types".to_owned()),
-    }
-}
-
 /// `filter_by` of grains, match and pillar: the branch whose key, a pattern, fits one of the values.
 pub(crate) fn filter_by(
     table: &Map<String, Json>,
