@@ -6,8 +6,12 @@
     reason = "the test writes the page when asked to"
 )]
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+
+use master::compile::functions::reference::{self, Place};
 
 const HEAD: &str = "\
 # Salt's modules
@@ -20,10 +24,87 @@ everything that is here are in [states](states.md) and in `salt-rs doc`.
 
 ";
 
+const FUNCTIONS: &str = "\
+## Execution functions
+
+What templates, function-form guards, `module.run` and `salt-rs call` may use. *Master*: answered without the host; *host*:
+asked of the host, all of a run at once, and remembered. `salt-rs doc FUNCTION` has the parameters of each.
+
+| module | master | host | no |
+|---|---|---|---|
+";
+
+const WITHOUT: &str = "\
+### Modules of which there is nothing
+
+| why, or what to do instead | modules |
+|---|---|
+";
+
+/// What a module has, and what it has not with the way out.
+#[derive(Default)]
+struct Module {
+    master: Vec<&'static str>,
+    host: Vec<&'static str>,
+    no: BTreeMap<&'static str, Vec<&'static str>>,
+}
+
+fn functions() -> String {
+    let mut modules: BTreeMap<&str, Module> = BTreeMap::new();
+    for entry in reference::all() {
+        let (module, fun) = entry.name.split_once('.').expect("module.function");
+        let module = modules.entry(module).or_default();
+        match entry.place {
+            Place::Master => module.master.push(fun),
+            Place::Asks | Place::Host => module.host.push(fun),
+        }
+    }
+    for (name, way) in reference::absent() {
+        let (module, fun) = name.split_once('.').expect("module.function");
+        let module = modules.entry(module).or_default();
+        module.no.entry(way).or_default().push(fun);
+    }
+    let mut page = String::new();
+    for (name, module) in modules {
+        let no: Vec<String> = module.no.iter().map(|(way, funs)| because(way, funs)).collect();
+        let (master, host) = (module.master.join(", "), module.host.join(", "));
+        writeln!(page, "| {name} | {master} | {host} | {} |", no.join("; ")).expect("text");
+    }
+    page
+}
+
+fn because(way: &str, functions: &[&str]) -> String {
+    let functions = functions.join(", ");
+    if way.is_empty() {
+        functions
+    } else {
+        format!("{functions}: {way}")
+    }
+}
+
+fn without() -> String {
+    let mut modules: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, way) in reference::absent_modules() {
+        let way = if way.is_empty() {
+            "nobody has asked for them yet; `cmd.run` calls the program"
+        } else {
+            way
+        };
+        modules.entry(way).or_default().push(name);
+    }
+    let line = |(way, names): (&str, Vec<&str>)| format!("| {way} | {} |\n", names.join(", "));
+    modules.into_iter().map(line).collect()
+}
+
 #[test]
 fn salt_modules_is_current() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/salt-modules.md");
-    let want = format!("{HEAD}{}", states::salt::markdown());
+    let want = format!(
+        "{HEAD}{}\n{FUNCTIONS}{}\n{WITHOUT}{}",
+        states::salt::markdown(),
+        functions(),
+        without()
+    );
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&page, &want).expect("the page is written");
     }
