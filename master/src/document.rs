@@ -42,7 +42,16 @@ impl<'a> Document<'a> {
         let root = match yaml::load(text) {
             Ok(root) => Some(root),
             Err(problem) => {
-                document.report(problem.at, problem.message, None);
+                let index = usize::try_from(problem.at.line)
+                    .unwrap_or(usize::MAX)
+                    .saturating_sub(1);
+                let line = text.lines().nth(index);
+                let help = problem.help(line.unwrap_or_default());
+                let at = match problem.began {
+                    Some((began, _)) if line.is_none() => began,
+                    _ => problem.at,
+                };
+                document.report(at, problem.message, help);
                 None
             }
         };

@@ -213,8 +213,15 @@ fn every_broken_tree_is_told_its_place() {
         let name = path.file_name().expect("a name").to_string_lossy();
         let text = fs::read_to_string(path).expect("a readable file");
         let case = Case::read(&text);
+        let start = Instant::now();
         let (compile, lint) = said(&case);
-        assert!(!compile.is_empty() || !lint.is_empty(), "{name}: nothing is said");
+        if start.elapsed().as_millis() > 500 {
+            println!("{name} takes {:?}", start.elapsed());
+        }
+        if compile.is_empty() && lint.is_empty() {
+            wrong.push(format!("{name}: nothing is said"));
+            continue;
+        }
         let got = case.with(&compile, &lint);
         if got == text {
             continue;

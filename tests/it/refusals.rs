@@ -102,8 +102,8 @@ fn yaml_that_cannot_be_parsed() {
     refused(
         "a:\n  test.nop:\n    - name: [x\n",
         "Rendering SLS 'base:a' failed",
-        (4, 1),
-        "",
+        (3, 13),
+        "close the bracket",
     );
     refused(
         "a:\n  test.nop: []\na:\n  test.nop: []\n",

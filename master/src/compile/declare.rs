@@ -35,9 +35,9 @@ impl Reading<'_> {
         }
     }
 
-    fn error(&mut self, mark: Mark, message: String) {
+    fn error(&mut self, mark: Mark, message: String, help: &str) {
         let problem = self.sources.error(self.place(mark), message);
-        self.problems.push(problem);
+        self.problems.push(problem.with_help(help));
     }
 
     /// Reads a whole document; nothing, and anything Python takes for false, is no states.
@@ -53,6 +53,7 @@ impl Reading<'_> {
                 self.error(
                     node.at,
                     format!("SLS {} does not render to a dictionary", self.sls),
+                    "an sls is a mapping of ids, such as `nginx:` with `pkg.installed: []` below it",
                 );
                 return own;
             }
@@ -84,6 +85,7 @@ impl Reading<'_> {
             _ => self.error(
                 body.at,
                 format!("Include Declaration in SLS {} is not formed as a list", self.sls),
+                "write `include:` and below it `  - ` before each name",
             ),
         }
     }
@@ -94,6 +96,7 @@ impl Reading<'_> {
             _ => self.error(
                 body.at,
                 format!("Exclude Declaration in SLS {} is not formed as a list", self.sls),
+                "write `exclude:` and below it `  - id: name` or `  - sls: name`",
             ),
         }
     }
@@ -103,6 +106,7 @@ impl Reading<'_> {
             return self.error(
                 body.at,
                 format!("Extension value in SLS '{}' is not a dictionary", self.sls),
+                "write `extend:` and below it the ids with what is to be added",
             );
         };
         for (key, body) in entries {
@@ -111,6 +115,7 @@ impl Reading<'_> {
                 self.error(
                     key.at,
                     format!("Extension name '{id}' in SLS '{}' is not a dictionary", self.sls),
+                    "below the id stand state modules, such as `file:` with a list of arguments",
                 );
                 continue;
             };
@@ -139,7 +144,11 @@ impl Reading<'_> {
                 IndexMap::from([(module, Module::list(place, vec![Arg::fun(place, fun)]))])
             }
             _ => {
-                self.error(key.at, format!("ID {id} in SLS {} is not a dictionary", self.sls));
+                self.error(
+                    key.at,
+                    format!("ID {id} in SLS {} is not a dictionary", self.sls),
+                    "below an id stands a function, such as `pkg.installed: []`, or behind it, as in `nginx: pkg.installed`",
+                );
                 return None;
             }
         };
@@ -182,6 +191,7 @@ impl Reading<'_> {
                                 "ID '{id}' in SLS '{}' contains multiple state declarations of the same type",
                                 self.sls
                             ),
+                            "give the second one an id of its own",
                         );
                         continue;
                     }
@@ -243,10 +253,10 @@ impl Reading<'_> {
     }
 }
 
-/// Whether an argument holds references to other states.
+/// Whether an argument holds references to other states, or names.
 fn refers(name: &str) -> bool {
     let kind = name.strip_suffix("_in").unwrap_or(name);
-    kind == "use" || REQUISITES.contains(&kind)
+    matches!(kind, "use" | "names") || REQUISITES.contains(&kind)
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -66,10 +66,21 @@ fn missing(extension: &Extension, high: &High, sources: &Sources) -> Diagnostic 
     let message = format!(
         "Cannot extend ID '{id}' in '{env}:{sls}'. It is not part of the high state.\nThis is likely due to a missing include statement or an incorrectly typed ID.\nEnsure that a state with an ID of '{id}' is available\nin environment '{env}' and to SLS '{sls}'"
     );
-    let near = nearest(id, high.ids.keys().map(String::as_str));
-    sources
-        .error(*at, message)
-        .with_help_if(near.map(|near| format!("did you mean `{near}`?")))
+    let problem = sources.error(*at, message);
+    if let Some(declared) = high.ids.get(id) {
+        let modules: Vec<&str> = declared.modules.keys().map(String::as_str).collect();
+        return problem.with_help(format!("`{id}` is declared as {}", modules.join(", ")));
+    }
+    match nearest(id, high.ids.keys().map(String::as_str)) {
+        Some(near) => {
+            let there = high.ids.get(near).map(|one| one.at).unwrap_or_default();
+            let note = sources.note(there, format!("`{near}` is declared here"));
+            problem
+                .with_note(note)
+                .with_help(format!("did you mean `{near}`?"))
+        }
+        None => problem.with_help("include the sls that declares it"),
+    }
 }
 
 /// Ids that `name` stands for with this module: the id itself, else every state one of whose arguments is that text.

@@ -233,6 +233,16 @@ impl Files {
         std::str::from_utf8(&bytes).ok().map(Arc::from)
     }
 
+    /// Where a file stops being UTF-8; nowhere if it is.
+    pub(crate) fn foreign(&self, env: &str, path: &str) -> Option<(u32, u32)> {
+        let bytes = self.read(env, path).ok()??;
+        let good = std::str::from_utf8(&bytes).err()?.valid_up_to();
+        let before = std::str::from_utf8(bytes.get(..good)?).ok()?;
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX - 1) + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+        Some((number(before.matches('\n').count()), number(column)))
+    }
+
     /// The text of a file.
     ///
     /// # Errors

@@ -211,7 +211,10 @@ impl<'a> Gather<'a> {
                         "Specified SLS {one} in saltenv {target} is not available on the salt master or through a configured fileserver"
                     );
                     let near = nearest(&one, self.reader.names(&target).iter().map(String::as_str));
-                    let help = near.map(|near| format!("did you mean `{near}`?"));
+                    let help = match (one.strip_suffix(".sls"), near) {
+                        (Some(bare), _) => Some(format!("did you mean `{bare}`? names are without `.sls`")),
+                        (None, near) => near.map(|near| format!("did you mean `{near}`?")),
+                    };
                     let problem = self.reader.sources().error(at, message).with_help_if(help);
                     self.problems.push(problem);
                 }
@@ -244,15 +247,13 @@ impl<'a> Gather<'a> {
                     "Detected conflicting IDs, SLS IDs need to be globally unique.\n    The conflicting ID is '{id}' and is found in SLS '{}:{}' and SLS '{}:{}'",
                     before.env, before.sls, declared.env, declared.sls
                 );
-                let first = self.reader.sources().error(before.at, "");
+                let sources = self.reader.sources();
+                let first = sources.note(before.at, format!("`{id}` is declared here first"));
                 let help = first
                     .place()
                     .map(|place| format!("it is already declared at {place}"));
-                let problem = self
-                    .reader
-                    .sources()
-                    .error(declared.at, message)
-                    .with_help_if(help);
+                let problem = sources.error(declared.at, message);
+                let problem = problem.with_note(first).with_help_if(help);
                 self.problems.push(problem);
             }
             into.ids.insert(id, declared);

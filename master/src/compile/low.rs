@@ -93,7 +93,7 @@ pub(crate) fn chunks(high: &High) -> Vec<Low> {
     for (id, declared) in &high.ids {
         for (module, body) in &declared.modules {
             let mut fun = None;
-            let mut names: Vec<&Json> = Vec::new();
+            let mut names: Vec<(&Json, Place)> = Vec::new();
             let mut low = Low {
                 state: module.clone(),
                 fun: String::new(),
@@ -114,9 +114,10 @@ pub(crate) fn chunks(high: &High) -> Vec<Low> {
                     ArgKind::Map(entries) => {
                         for entry in entries {
                             if entry.key == "names" {
-                                for name in entry.value.as_array().into_iter().flatten() {
-                                    if !names.contains(&name) {
-                                        names.push(name);
+                                let all = entry.value.as_array().into_iter().flatten();
+                                for (index, name) in all.enumerate() {
+                                    if !names.iter().any(|(one, _)| *one == name) {
+                                        names.push((name, entry.item(index)));
                                     }
                                 }
                             } else {
@@ -133,9 +134,9 @@ pub(crate) fn chunks(high: &High) -> Vec<Low> {
                 all.push(low);
                 continue;
             }
-            for (place, name) in (1..).zip(names) {
+            for (place, (name, at)) in (1..).zip(names) {
                 let mut one = low.clone();
-                one.named(name);
+                one.named(name, at);
                 one.name_order = Some(place);
                 all.push(one);
             }
@@ -164,7 +165,7 @@ impl Low {
     }
 
     /// Takes an entry of `names`: a name, or a name with arguments of its own.
-    fn named(&mut self, entry: &Json) {
+    fn named(&mut self, entry: &Json, at: Place) {
         let Some((name, own)) = entry.as_object().and_then(|map| map.iter().next()) else {
             self.name = entry.clone();
             return;
@@ -176,6 +177,7 @@ impl Low {
                     self.name = value.clone();
                 } else if key != "state" && key != "fun" {
                     self.args.insert(key.clone(), value.clone());
+                    self.places.insert(key.clone(), at);
                 }
             }
         }

@@ -144,6 +144,15 @@ impl Lowering<'_> {
     }
 }
 
+/// Arguments every state has, with values they cannot have.
+pub(crate) fn wrong_options(low: &Low, sources: &Sources) -> Vec<Diagnostic> {
+    let (_, wrong) = option::options(&low.args);
+    wrong
+        .into_iter()
+        .map(|(key, message)| sources.error(low.place(key), message))
+        .collect()
+}
+
 /// Whether the function and its arguments exist: a warning and errors, each with the nearest name.
 pub(crate) fn check(low: &Low, spec: Option<&'static Spec>, sources: &Sources) -> Vec<Diagnostic> {
     let function = format!("{}.{}", low.state, low.fun);

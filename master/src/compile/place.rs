@@ -70,7 +70,8 @@ impl Sources {
             return problem.in_file(&text.file);
         }
         let Some((made, file, origin)) = text.made.as_ref().and_then(|(made, lines)| {
-            let (file, origin) = lines.origin(line)?;
+            // A place behind the end is that of the last line.
+            let (file, origin) = (1..=line).rev().find_map(|line| lines.origin(line))?;
             let written = if file == text.file {
                 Some(text.written.clone())
             } else {

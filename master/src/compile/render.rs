@@ -14,7 +14,7 @@ use super::oracle::Oracle;
 use super::place::{Lines, Place, Sources};
 use super::python;
 use super::template::{self, Template};
-use super::yaml::{self, Mark, Node, Value};
+use super::yaml::{self, Mark, Node, Value, YamlError};
 
 /// Renders the sls files of one host.
 pub(crate) struct Renderer {
@@ -132,9 +132,11 @@ impl Renderer {
                 ));
             }
             Err(error) => {
-                return Err(Box::new(
-                    Diagnostic::error(format!("{failed}: {error}")).in_file(subject.full),
-                ));
+                let mut problem = Diagnostic::error(format!("{failed}: {error}")).in_file(subject.full);
+                if let Some((line, column)) = self.oracle.files.foreign(subject.env, subject.path) {
+                    problem = problem.at(line, column).with_help("save the file as UTF-8 text");
+                }
+                return Err(Box::new(problem));
             }
         };
         let stages = self.stages(&text, subject)?;
@@ -271,8 +273,29 @@ impl Renderer {
                 source,
                 mark: error.at,
             };
-            Box::new(self.sources.error(place, format!("{failed}: {}", error.message)))
+            Box::new(self.malformed(&error, made, place, format!("{failed}: {}", error.message)))
         })
+    }
+
+    /// A YAML problem. What is open until the end of the text is told where it begins.
+    fn malformed(&self, error: &YamlError, made: &str, place: Place, message: String) -> Diagnostic {
+        let line = |mark: Mark| {
+            let index = usize::try_from(mark.line).unwrap_or(usize::MAX).saturating_sub(1);
+            made.lines().nth(index)
+        };
+        let at = |mark: Mark| Place { mark, ..place };
+        let help = error.help(line(error.at).unwrap_or_default());
+        match error.began.filter(|(began, _)| *began != error.at) {
+            Some((began, _)) if line(error.at).is_none() => {
+                self.sources.error(at(began), message).with_help_if(help)
+            }
+            Some((began, what)) => self
+                .sources
+                .error(place, message)
+                .with_note(self.sources.note(at(began), what))
+                .with_help_if(help),
+            None => self.sources.error(place, message).with_help_if(help),
+        }
     }
 
     /// The stages a file asks for; `None` when it names a renderer there is none of, which makes it empty.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Note};
 use super::functions::{is_misuse, reference};
-use super::jinja::{self, CallError, JinjaEnv, LineMap, World};
+use super::jinja::{self, CallError, JinjaEnv, Known, LineMap, World};
 use super::oracle::{NOT_AVAILABLE, Oracle};
 use super::place::Lines;
+use crate::tree::Kind;
 
 /// A template to render.
 pub(crate) struct Template<'t> {
@@ -41,6 +42,9 @@ pub(crate) struct Failed {
     pub(crate) source: Option<Arc<str>>,
     /// Salt's whole text, as states show it.
     pub(crate) shown: String,
+    help: Option<String>,
+    /// The calls, imports and includes that led there, by their place in the tree.
+    trail: Vec<Note>,
 }
 
 impl Failed {
@@ -50,10 +54,12 @@ impl Failed {
             .in_file(self.file)
             .at(self.line, self.column);
         let problem = problem.with_help_if(meant(&self.message));
-        match self.source {
+        let mut problem = match self.source {
             Some(text) => problem.with_source(&text),
             None => problem,
-        }
+        };
+        problem.notes = self.trail;
+        problem.with_help_if(self.help)
     }
 }
 
@@ -100,14 +106,29 @@ pub(crate) fn render(oracle: &Arc<Oracle>, template: &Template<'_>) -> Result<Re
         Err(error) => {
             let shown = error.to_string();
             let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            let (file, source) = if error.file == template.name {
-                (template.full.to_owned(), Some(Arc::from(template.text)))
-            } else {
-                (view.full(&error.file), view.file(&error.file))
+            let full = |file: &str| {
+                if file == template.name {
+                    template.full.to_owned()
+                } else {
+                    view.full(file)
+                }
             };
+            let source = if error.file == template.name {
+                Some(Arc::from(template.text))
+            } else {
+                view.file(&error.file)
+            };
+            let trail = error.trail.iter().map(|step| Note {
+                message: step.what.clone(),
+                file: Some(full(&step.file)),
+                line: Some(number(step.line)),
+                column: Some(number(step.column)),
+            });
             Err(Failed {
+                trail: trail.collect(),
+                file: full(&error.file),
+                help: error.help,
                 message: error.message,
-                file,
                 line: number(error.line),
                 column: number(error.column),
                 source,
@@ -193,6 +214,18 @@ impl World for View {
 
     fn opts(&self) -> &Map<String, Json> {
         &self.oracle.opts
+    }
+
+    fn known(&self, what: Known) -> Vec<String> {
+        match what {
+            Known::Files => {
+                let files = self.oracle.files.all(&self.env);
+                let plain = files.filter(|(_, entry)| matches!(entry.kind, Kind::File { .. }));
+                plain.map(|(path, _)| path.to_owned()).collect()
+            }
+            Known::Functions => reference::all().map(|entry| entry.name.to_owned()).collect(),
+            Known::Grains => self.oracle.grains.asserted().keys().cloned().collect(),
+        }
     }
 }
 

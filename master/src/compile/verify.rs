@@ -19,7 +19,7 @@ pub(crate) fn verify(high: &High, sources: &Sources) -> Vec<Diagnostic> {
             problems.push(
                 sources
                     .error(declared.at, message)
-                    .with_help(format!("write '{id}' in quotes")),
+                    .with_help("write the id in quotes"),
             );
         }
         for (name, module) in &declared.modules {
@@ -51,11 +51,17 @@ impl Check<'_> {
                 let message = format!(
                     "ID '{id}' in SLS '{sls}' contains a short declaration ({name}) with a trailing colon. When not passing any arguments to a state, the colon must be omitted."
                 );
-                return self.problems.push(self.sources.error(module.at, message));
+                let help = format!("write `{id}: {name}`, or `{name}: []`");
+                return self
+                    .problems
+                    .push(self.sources.error(module.at, message).with_help(help));
             }
             Body::Odd => {
                 let message = format!("State '{id}' in SLS '{sls}' is not formed as a list");
-                return self.problems.push(self.sources.error(module.at, message));
+                let help = format!("arguments are a list: put `- ` before each below `{name}:`");
+                return self
+                    .problems
+                    .push(self.sources.error(module.at, message).with_help(help));
             }
         };
         let mut funs: Vec<&str> = name.split_once('.').map(|(_, fun)| fun).into_iter().collect();
@@ -67,7 +73,10 @@ impl Check<'_> {
                         let message = format!(
                             "The function \"{fun}\" in state \"{id}\" in SLS \"{sls}\" has whitespace, a function with whitespace is not supported, perhaps this is an argument that is missing a \":\""
                         );
-                        self.problems.push(self.sources.error(arg.at, message));
+                        let (first, rest) = fun.trim().split_once(' ').unwrap_or((fun, ""));
+                        let help = format!("write `- {first}: {}`", rest.trim());
+                        self.problems
+                            .push(self.sources.error(arg.at, message).with_help(help));
                     }
                 }
                 ArgKind::Map(entries) => self.argument(entries),
@@ -76,13 +85,29 @@ impl Check<'_> {
         }
         if funs.is_empty() {
             let message = format!("No function declared in state '{id}' in SLS '{sls}'");
-            self.problems.push(self.sources.error(declared.at, message));
+            let known = states::STATES.iter().map(|state| state.spec());
+            let mut of: Vec<&str> = known
+                .filter(|spec| spec.state == name)
+                .map(|spec| spec.fun)
+                .collect();
+            of.truncate(3);
+            let help = match of.as_slice() {
+                [] => format!("there is no state module `{name}`; see `salt-rs doc`"),
+                some => format!(
+                    "write `{name}.{}:`; see `salt-rs doc {name}`",
+                    some.join(&format!(":`, `{name}."))
+                ),
+            };
+            self.problems
+                .push(self.sources.error(declared.at, message).with_help(help));
         } else if funs.len() > 1 {
             let message = format!(
                 "Too many functions declared in state '{id}' in SLS '{sls}'. Please choose one of the following: {}",
                 funs.join(", ")
             );
-            self.problems.push(self.sources.error(module.at, message));
+            let help = "one state has one function; an argument needs its `:`";
+            self.problems
+                .push(self.sources.error(module.at, message).with_help(help));
         }
     }
 
@@ -92,7 +117,11 @@ impl Check<'_> {
         if first.key == "names" && !first.value.is_array() {
             let message =
                 format!("The 'names' argument in state '{id}' in SLS '{sls}' needs to be formed as a list");
-            self.problems.push(self.sources.error(first.at, message));
+            self.problems.push(
+                self.sources
+                    .error(first.at, message)
+                    .with_help("put `- ` before each name"),
+            );
         }
         if !REQUISITES.contains(&first.key.as_str()) {
             return;
@@ -108,12 +137,17 @@ impl Check<'_> {
                     "The {} statement in state '{id}' in SLS '{sls}' needs to be formed as a list",
                     first.key
                 );
-                self.problems.push(self.sources.error(first.at, message));
+                let help = format!("write `- {}:` and below it `  - module: id`", first.key);
+                self.problems
+                    .push(self.sources.error(first.at, message).with_help(help));
             }
         }
         if entries.len() != 1 {
             let message = format!("Multiple dictionaries defined in argument of state '{id}' in SLS '{sls}'");
-            self.problems.push(self.sources.error(first.at, message));
+            let second = entries.get(1).map_or("", |entry| entry.key.as_str());
+            let help = format!("put `- ` before `{second}`, in the column of `- {}`", first.key);
+            self.problems
+                .push(self.sources.error(first.at, message).with_help(help));
         }
     }
 
@@ -132,20 +166,27 @@ impl Check<'_> {
                 "Requisite declaration {} in state {id} in SLS {sls} is not formed as a single key dictionary",
                 python::text(reference)
             );
-            return self.problems.push(self.sources.error(at, message));
+            let help = "write one `- module: id` for each";
+            return self
+                .problems
+                .push(self.sources.error(at, message).with_help(help));
         };
         if let Some((short, _)) = key.split_once('.') {
             let message = format!(
                 "Invalid requisite type '{key}' in state '{id}', in SLS '{sls}'. Requisite types must not contain dots, did you mean '{short}'?"
             );
-            self.problems.push(self.sources.error(at, message));
+            let help = format!("write `- {short}: {}`", python::text(value));
+            self.problems
+                .push(self.sources.error(at, message).with_help(help));
         }
         if value.is_array() || value.is_object() {
             let message = format!(
                 "Illegal requisite \"{}\" in SLS \"{sls}\", please check your syntax.\n",
                 python::text(value)
             );
-            self.problems.push(self.sources.error(at, message));
+            let help = "behind the module stands one id or name";
+            self.problems
+                .push(self.sources.error(at, message).with_help(help));
         }
     }
 }

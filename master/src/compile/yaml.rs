@@ -4,6 +4,7 @@
 //! duplicate key is an error. Aliases are copied under a budget and nesting is limited (requirement C2). The
 //! meaning of plain scalars is in `scalar`.
 
+mod advice;
 mod scalar;
 mod value;
 
@@ -30,6 +31,8 @@ pub struct YamlError {
     pub message: String,
     /// Where.
     pub at: Mark,
+    /// Where what is wrong began, and what that is.
+    pub began: Option<(Mark, &'static str)>,
 }
 
 /// The one document of `text`; nothing but blanks and comments is `Null`.
@@ -42,8 +45,16 @@ pub fn load(text: &str) -> Result<Node, YamlError> {
         Err(YamlError {
             message: "this text cannot be parsed as YAML".to_owned(),
             at: Mark { line: 1, column: 1 },
+            began: None,
         })
     })
+}
+
+impl YamlError {
+    /// The way out, from the line at fault.
+    pub fn help(&self, line: &str) -> Option<String> {
+        advice::help(&self.message, line, self.at.column)
+    }
 }
 
 /// The same as JSON, for callers that need no places.
@@ -120,6 +131,7 @@ fn wrong<T>(message: impl Into<String>, at: Mark) -> Result<T, YamlError> {
     Err(YamlError {
         message: message.into(),
         at,
+        began: None,
     })
 }
 
@@ -130,12 +142,14 @@ impl Composer<'_, '_> {
                 Some(context) => format!("{context}, {}", error.problem()),
                 None => error.problem().to_owned(),
             };
+            let at = error.problem_mark().or(error.context_mark()).map(mark);
             YamlError {
                 message,
-                at: error
-                    .problem_mark()
+                at: at.unwrap_or(Mark { line: 1, column: 1 }),
+                began: error
+                    .context_mark()
                     .map(mark)
-                    .unwrap_or(Mark { line: 1, column: 1 }),
+                    .map(|began| (began, "this begins here")),
             }
         })
     }
@@ -327,16 +341,16 @@ fn sources(node: Node) -> Result<Vec<(Node, Node)>, YamlError> {
 fn distinct(entries: &[(Node, Node)]) -> Result<(), YamlError> {
     let mut seen = HashSet::with_capacity(entries.len());
     for (key, _) in entries {
-        match same(&key.value) {
-            None => return wrong("found unacceptable key: a list or mapping", key.at),
-            Some(same) => {
-                if !seen.insert(same) {
-                    return wrong(
-                        format!("found conflicting ID '{}'", key.value.python_text()),
-                        key.at,
-                    );
-                }
-            }
+        let Some(one) = same(&key.value) else {
+            return wrong("found unacceptable key: a list or mapping", key.at);
+        };
+        if !seen.insert(one) {
+            let first = entries.iter().find(|(other, _)| other.value == key.value);
+            return Err(YamlError {
+                message: format!("found conflicting ID '{}'", key.value.python_text()),
+                at: key.at,
+                began: first.map(|(first, _)| (first.at, "it is here first")),
+            });
         }
     }
     Ok(())

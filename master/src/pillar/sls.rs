@@ -10,7 +10,7 @@ use crate::compile::explain::Point;
 use crate::compile::place::Place;
 use crate::compile::python::{self, fnmatch};
 use crate::compile::render::{Renderer, Subject};
-use crate::compile::yaml::Node;
+use crate::compile::yaml::{Node, Value};
 
 /// Deepest chain of includes.
 const DEPTH: usize = 32;
@@ -30,6 +30,8 @@ pub(super) struct Documents {
     pub(super) problems: Vec<Diagnostic>,
     /// What is followed, if anything is.
     pub(super) trail: Option<Trail>,
+    /// The entry of an include that is being read.
+    entry: Place,
 }
 
 /// One entry of `include`.
@@ -48,6 +50,7 @@ impl Documents {
             optional: Vec::new(),
             problems: Vec::new(),
             trail,
+            entry: Place::default(),
         }
     }
 
@@ -114,7 +117,7 @@ impl Documents {
         let names = self.renderer.oracle.files.names(env);
         let near = nearest(name, names.iter().map(String::as_str));
         let help = near.map(|near| format!("did you mean `{near}`?"));
-        let at = self.renderer.named.get(name).copied().unwrap_or_default();
+        let at = self.renderer.named.get(name).copied().unwrap_or(self.entry);
         let made = self.fail_at(at, message);
         if let Some(problem) = self.problems.pop() {
             self.problems.push(problem.with_help_if(help));
@@ -135,7 +138,7 @@ impl Documents {
             return self.missing(env, name);
         };
         if depth > DEPTH {
-            return self.fail_at(Place::default(), format!("SLS '{name}' includes itself"));
+            return self.fail_at(self.entry, format!("SLS '{name}' includes itself"));
         }
         let subject = Subject {
             env,
@@ -171,10 +174,16 @@ impl Documents {
             mark: node.at,
         };
         let said = self.said(env, name, source, &node);
-        let include_at = node.value.get("include").map_or(at, |include| Place {
+        let place = |node: &Node| Place {
             source,
-            mark: include.at,
-        });
+            mark: node.at,
+        };
+        let include = node.value.get("include");
+        let include_at = include.map_or(at, place);
+        let places = match include.map(|node| &node.value) {
+            Some(Value::List(items)) => items.iter().map(place).collect(),
+            _ => Vec::new(),
+        };
         let mut document = match node.into_json() {
             Json::Object(document) => document,
             other if python::truth(&other) => {
@@ -210,14 +219,8 @@ impl Documents {
         if overrides {
             self.note(said.clone());
         }
-        let (included, wrong) = self.included(
-            env,
-            name,
-            &file.init,
-            entries,
-            (defaults, done, depth),
-            include_at,
-        );
+        let (included, wrong) =
+            self.included(env, name, &file.init, entries, (defaults, done, depth), &places);
         if overrides {
             for one in included {
                 self.merge.lay(&mut document, one);
@@ -257,14 +260,15 @@ impl Documents {
         init: &bool,
         entries: Vec<Json>,
         (defaults, done, depth): (&Map<String, Json>, &mut Done, usize),
-        at: Place,
+        places: &[Place],
     ) -> (Vec<Map<String, Json>>, Vec<String>) {
         let mut found = Vec::new();
         let mut errors = Vec::new();
         let mut defaults = defaults.clone();
         // Salt tells the errors of the document rendered last again for each further one it need not render.
         let mut last: Vec<String> = Vec::new();
-        for entry in entries {
+        for (index, entry) in entries.into_iter().enumerate() {
+            let at = places.get(index).copied().unwrap_or_default();
             let include = match Include::of(entry) {
                 Ok(include) => include,
                 Err(other) => {
@@ -276,6 +280,7 @@ impl Documents {
                     continue;
                 }
             };
+            self.entry = at;
             if let Some(given) = include.defaults {
                 defaults = given;
             }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::parse::ast::Pos;
+use super::wanted::{Step, Wanted};
 
 /// Result inside the engine.
 pub(crate) type Res<T> = Result<T, Box<Fault>>;
@@ -30,6 +31,12 @@ pub(crate) struct Fault {
     pub(crate) place: Option<(Arc<str>, Pos)>,
     /// The nesting did not fit the stack at hand; a larger one may do.
     pub(crate) too_deep: bool,
+    /// What was looked for and is not there.
+    pub(crate) wanted: Option<Box<Wanted>>,
+    /// The place within a text that was loaded, before it is known where the text came from.
+    pub(crate) within: Option<Pos>,
+    /// The calls, imports and includes that led to the place, innermost first.
+    pub(crate) trail: Vec<Step>,
 }
 
 /// Ways to make a fault.
@@ -42,6 +49,9 @@ pub(crate) mod fault {
             message,
             place: None,
             too_deep: false,
+            wanted: None,
+            within: None,
+            trail: Vec::new(),
         })
     }
 
@@ -100,10 +110,19 @@ pub struct RenderError {
     pub excerpt: String,
     /// Whether `file` is another one than was rendered (an imported template).
     pub imported: bool,
+    /// The nearest name, or another way out.
+    pub help: Option<String>,
+    /// The calls, imports and includes that led there, innermost first.
+    pub trail: Vec<Step>,
 }
 
 impl RenderError {
-    pub(super) fn new(fault: Fault, main: &str, source: impl Fn(&str) -> Option<Arc<str>>) -> Self {
+    pub(super) fn new(
+        fault: Fault,
+        main: &str,
+        help: Option<String>,
+        source: impl Fn(&str) -> Option<Arc<str>>,
+    ) -> Self {
         let (file, pos) = fault
             .place
             .unwrap_or_else(|| (Arc::from(main), Pos { line: 1, column: 1 }));
@@ -122,6 +141,8 @@ impl RenderError {
             column: pos.column as usize,
             imported: *file != *main,
             file: file.to_string(),
+            help,
+            trail: fault.trail,
         }
     }
 }

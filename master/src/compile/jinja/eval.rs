@@ -77,6 +77,11 @@ impl<'a> Interp<'a> {
 
     /// Runs something that prints, and takes its text as a value.
     pub(crate) fn captured(&mut self, run: impl FnOnce(&mut Self) -> Res<()>) -> Res<Value> {
+        Ok(Value::from(self.capture(run)?.text))
+    }
+
+    /// The same with the places of the text.
+    pub(crate) fn capture(&mut self, run: impl FnOnce(&mut Self) -> Res<()>) -> Res<Sink> {
         self.sinks.push(Sink::default());
         let result = run(self);
         let sink = self.sinks.pop().unwrap_or_default();
@@ -85,7 +90,7 @@ impl<'a> Interp<'a> {
         if self.captured > 8 * super::OUTPUT {
             return Err(fault::other("the text grows beyond the limit"));
         }
-        Ok(Value::from(sink.text))
+        Ok(sink)
     }
 
     /// The value of an expression. An error is placed where the innermost expression stands.
@@ -96,7 +101,7 @@ impl<'a> Interp<'a> {
             ExprKind::Name(name) => return Ok(self.name(name, scope)),
             _ => self.nested(|it| it.compound(expr, scope)),
         };
-        result.map_err(|fault| fault.at(&scope.unit.file, expr.pos))
+        result.map_err(|fault| fault.at(&scope.unit.file, expr.pos).seen_from(scope))
     }
 
     fn name(&self, name: &Name, scope: &Rc<Scope>) -> Value {
@@ -187,11 +192,11 @@ impl<'a> Interp<'a> {
                 Ok(Value::Bool(true))
             }
             ExprKind::Attr(of, name) => {
-                let of = self.eval(of, scope)?;
+                let of = self.base(of, scope)?;
                 self.attr(&of, name)
             }
             ExprKind::Item(of, index) => {
-                let of = self.eval(of, scope)?;
+                let of = self.base(of, scope)?;
                 if let ExprKind::Slice(parts) = &index.kind {
                     let mut bounds = [Value::None, Value::None, Value::None];
                     for (bound, part) in bounds.iter_mut().zip(parts.iter()) {
@@ -301,12 +306,14 @@ impl<'a> Interp<'a> {
                 }
                 return methods::call(self, &of, name, args);
             }
+            let of_pos = callee.pos;
             let callee = self
                 .attr(&of, name)
                 .map_err(|f| f.at(&scope.unit.file, callee.pos))?;
             let args = self.args(args, scope)?;
-            return self.call(&callee, args);
+            return self.enter(&callee, args, scope, of_pos);
         }
+        let at = callee.pos;
         let callee = self.eval(callee, scope)?;
         let args = self.args(args, scope)?;
         if let Value::Object(object) = &callee
@@ -314,7 +321,7 @@ impl<'a> Interp<'a> {
         {
             self.calling = Some(scope.clone());
         }
-        let result = self.call(&callee, args);
+        let result = self.enter(&callee, args, scope, at);
         self.calling = None;
         result
     }
@@ -429,14 +436,6 @@ impl<'a> Interp<'a> {
         }
         let sentence = format!("{} has no element {}", of.kind_name(), repr(key)?);
         Ok(self.undefined_saying(sentence))
-    }
-
-    pub(crate) fn missing_attr(&self, of: &Value, name: &str) -> Value {
-        self.undefined_saying(format!(
-            "{} has no attribute {}",
-            quote(&of.kind_name()),
-            quote(name)
-        ))
     }
 
     /// The data an object stands for, or the value itself.

@@ -35,7 +35,7 @@ impl Interp<'_> {
                 }
                 _ => self
                     .nested(|it| it.statement(stmt, scope))
-                    .map_err(|fault| fault.at(&scope.unit.file, stmt.pos))?,
+                    .map_err(|fault| fault.at(&scope.unit.file, stmt.pos).seen_from(scope))?,
             };
             if flow != Flow::Next {
                 return Ok(flow);
@@ -142,7 +142,7 @@ impl Interp<'_> {
                 args.keywords.push((Name::from("caller"), caller));
                 let text = self
                     .call(&callee, args)
-                    .map_err(|fault| fault.at(&scope.unit.file, call.pos))?;
+                    .map_err(|fault| fault.through(&scope.unit.file, call.pos, "called here with a block"))?;
                 let text = print(&text)?;
                 self.emit(&text, call.pos.line, scope)?;
             }
@@ -154,8 +154,10 @@ impl Interp<'_> {
             }
             StmtKind::Load(filter, target, body) => {
                 let inner = Scope::inner(scope);
-                let text = self.captured(|it| it.body(body, &inner).map(|_| ()))?;
-                let value = filters::apply(self, filter, text, CallArgs::default())?;
+                let sink = self.capture(|it| it.body(body, &inner).map(|_| ()))?;
+                let text = Value::str(&sink.text);
+                let value = filters::apply(self, filter, text, CallArgs::default())
+                    .map_err(|fault| self.inside(fault, &sink))?;
                 self.assign(target, value, scope)?;
             }
             StmtKind::Profile(label, body) => {
@@ -197,7 +199,8 @@ impl Interp<'_> {
                 with_context,
             } => {
                 let names = self.eval(template, scope)?;
-                self.include(&names, *ignore_missing, *with_context, scope)?;
+                self.include(&names, *ignore_missing, *with_context, scope)
+                    .map_err(|fault| fault.through(&scope.unit.file, template.pos, "included here"))?;
             }
             StmtKind::Import {
                 template,
@@ -206,11 +209,17 @@ impl Interp<'_> {
                 load,
             } => {
                 let name = self.eval(template, scope)?;
-                let module = self.import(&name, *with_context, scope)?;
+                let module = self
+                    .import(&name, *with_context, scope)
+                    .map_err(|fault| fault.through(&scope.unit.file, template.pos, "imported here"))?;
                 match load {
                     None => scope.set_private(target, module),
                     Some(filter) => {
-                        let value = filters::apply(self, filter, module, CallArgs::default())?;
+                        let value = filters::apply(self, filter, module.clone(), CallArgs::default())
+                            .map_err(|fault| self.loaded(fault, &module))
+                            .map_err(|fault| {
+                                fault.through(&scope.unit.file, template.pos, "imported here")
+                            })?;
                         scope.set(target, value);
                     }
                 }
@@ -221,7 +230,9 @@ impl Interp<'_> {
                 with_context,
             } => {
                 let name = self.eval(template, scope)?;
-                let module = self.import(&name, *with_context, scope)?;
+                let module = self
+                    .import(&name, *with_context, scope)
+                    .map_err(|fault| fault.through(&scope.unit.file, template.pos, "imported here"))?;
                 for (wanted, alias) in names {
                     let value = self.imported_name(&module, wanted, stmt.pos, scope)?;
                     scope.set_private(alias, value);
@@ -253,7 +264,7 @@ impl Interp<'_> {
             let args = self.args(args, scope)?;
             return of
                 .run(self, args)
-                .map_err(|fault| fault.at(&scope.unit.file, expr.pos));
+                .map_err(|fault| fault.through(&scope.unit.file, expr.pos, &of.called()));
         }
         let value = self.eval(expr, scope)?;
         let text = print(&value).map_err(|fault| fault.at(&scope.unit.file, expr.pos))?;

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::args::CallArgs;
 use super::error::{Fault, Res, fault};
 use super::eval::Interp;
-use super::objects::macros::Imported;
-use super::parse::ast::{Name, Pos, Tree};
+use super::objects::macros::{Imported, Macro};
+use super::parse::ast::{Expr, ExprKind, Name, Pos, Tree};
 use super::parse::{ast, parse};
 use super::scope::{Scope, Unit};
-use super::values::text::{quote, str};
-use super::values::{Value, items};
-use super::{INCLUDES, output::Sink};
+use super::values::text::{quote, refuse, str};
+use super::values::{Missing, Value, items};
+use super::wanted::Among;
+use super::{INCLUDES, Known, output::Sink};
 
 /// Templates of one render: what was read and parsed, and where relative names start.
 #[derive(Default)]
@@ -72,7 +74,7 @@ fn normal(path: &str) -> Option<String> {
 }
 
 fn not_found(name: &str) -> Box<Fault> {
-    fault::other(name.to_owned())
+    fault::other(name.to_owned()).wanting(name, Among::World(Known::Files))
 }
 
 impl Interp<'_> {
@@ -292,12 +294,66 @@ impl Interp<'_> {
         let module = Value::object(Imported {
             name: found.path.clone(),
             scope: result?,
-            text: sink.text,
+            sink,
         });
         if !with_context {
             self.loader.modules.insert(found.path, module.clone());
         }
         Ok(module)
+    }
+
+    /// A problem inside of loaded text, at its place in the file it came from.
+    pub(crate) fn inside(&self, mut fault: Box<Fault>, sink: &Sink) -> Box<Fault> {
+        if let Some(within) = fault.within.take()
+            && let Some((file, line)) = sink.origin(within.line)
+            && let Some(file) = usize::try_from(file)
+                .ok()
+                .and_then(|file| self.loader.files.get(file))
+        {
+            let pos = Pos {
+                line,
+                column: within.column,
+            };
+            fault.place.get_or_insert((file.clone(), pos));
+        }
+        fault
+    }
+
+    /// The same for an imported file.
+    pub(crate) fn loaded(&self, fault: Box<Fault>, module: &Value) -> Box<Fault> {
+        match module {
+            Value::Object(object) => match object.as_any().downcast_ref::<Imported>() {
+                Some(imported) => self.inside(fault, &imported.sink),
+                None => fault,
+            },
+            _ => fault,
+        }
+    }
+
+    /// The value before a dot or bracket. What is undefined fails here, at its own name.
+    pub(crate) fn base(&mut self, of: &Expr, scope: &Rc<Scope>) -> Res<Value> {
+        let value = self.eval(of, scope)?;
+        match &value {
+            Value::Undefined(undefined) if !matches!(undefined.what, Missing::Pending) => {
+                let mut pos = of.pos;
+                if matches!(of.kind, ExprKind::Attr(..)) {
+                    pos.column += 1;
+                }
+                Err(refuse(undefined).at(&scope.unit.file, pos))
+            }
+            _ => Ok(value),
+        }
+    }
+
+    /// Calls a value; where it is a macro, an error in it is told with the call.
+    pub(crate) fn enter(&mut self, callee: &Value, args: CallArgs, scope: &Rc<Scope>, at: Pos) -> Res<Value> {
+        self.call(callee, args).map_err(|fault| match callee {
+            Value::Object(object) => match object.as_any().downcast_ref::<Macro>() {
+                Some(called) => fault.through(&scope.unit.file, at, &called.called()),
+                None => fault,
+            },
+            _ => fault,
+        })
     }
 
     /// One name of `{% from … import %}`.
@@ -317,7 +373,7 @@ impl Interp<'_> {
         if let Some(value) = imported.scope.exported(name) {
             return Ok(value);
         }
-        Ok(self.undefined_saying(format!(
+        let said = format!(
             "the template {} (imported on line {}{}) does not export the requested name {}",
             quote(&imported.name),
             pos.line,
@@ -328,6 +384,7 @@ impl Interp<'_> {
                 format!(" in {}", quote(&scope.unit.file))
             },
             quote(name)
-        )))
+        );
+        Ok(self.lacking(said, module, name))
     }
 }

@@ -6,40 +6,42 @@ use super::filters::regex;
 use super::parse::ast::CompareOp;
 use super::values::text::{quote, refuse, str};
 use super::values::{Value, items, ops};
+use super::wanted::Among;
 use super::{filters, parse::ast::MathOp};
+
+/// All tests with a name of letters, but for the comparisons.
+static NAMES: [&str; 26] = [
+    "boolean",
+    "callable",
+    "defined",
+    "divisibleby",
+    "equalto",
+    "escaped",
+    "even",
+    "false",
+    "filter",
+    "float",
+    "integer",
+    "iterable",
+    "list",
+    "lower",
+    "mapping",
+    "match",
+    "none",
+    "number",
+    "odd",
+    "sameas",
+    "sequence",
+    "string",
+    "test",
+    "true",
+    "undefined",
+    "upper",
+];
 
 /// Whether a test of this name exists.
 fn known(name: &str) -> bool {
-    comparison(name).is_some()
-        || matches!(
-            name,
-            "boolean"
-                | "callable"
-                | "defined"
-                | "divisibleby"
-                | "equalto"
-                | "escaped"
-                | "even"
-                | "false"
-                | "filter"
-                | "float"
-                | "integer"
-                | "iterable"
-                | "list"
-                | "lower"
-                | "mapping"
-                | "match"
-                | "none"
-                | "number"
-                | "odd"
-                | "sameas"
-                | "sequence"
-                | "string"
-                | "test"
-                | "true"
-                | "undefined"
-                | "upper"
-        )
+    comparison(name).is_some() || NAMES.contains(&name)
 }
 
 fn comparison(name: &str) -> Option<CompareOp> {
@@ -58,7 +60,8 @@ fn comparison(name: &str) -> Option<CompareOp> {
 /// `value is name(args)`.
 pub(crate) fn apply(name: &str, value: &Value, args: CallArgs) -> Res<bool> {
     if !known(name) {
-        return Err(fault::syntax(format!("No test named {}.", quote(name))));
+        let fault = fault::syntax(format!("No test named {}.", quote(name)));
+        return Err(fault.wanting(name, Among::names(NAMES)));
     }
     if value.is_pending() || args.positional.iter().any(Value::is_pending) {
         // So that the branch behind `is defined` is walked too.

@@ -29,6 +29,7 @@ mod scope;
 #[cfg(test)]
 mod tests;
 mod values;
+mod wanted;
 mod yaml_dump;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use error::{ErrorKind, RenderError};
 pub(crate) use filters::random::Twister;
 pub use output::LineMap;
 pub use render::render;
+pub use wanted::Step;
 
 /// Most bytes of output, and of any text made on the way.
 pub(crate) const OUTPUT: usize = 16 << 20;
@@ -84,6 +86,22 @@ pub trait World: Send + Sync + std::fmt::Debug {
 
     /// The configuration.
     fn opts(&self) -> &Map<String, Json>;
+
+    /// Names there are, as far as that is known without asking, for who misspells one.
+    fn known(&self, _what: Known) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Names of the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Files of the tree.
+    Files,
+    /// Execution functions.
+    Functions,
+    /// Grains.
+    Grains,
 }
 
 /// Why the world gives no answer.

@@ -39,6 +39,15 @@ impl Sink {
         self.text.push_str(text);
     }
 
+    /// The file and line that made a line of the text.
+    pub(crate) fn origin(&self, line: u32) -> Option<(u32, u32)> {
+        let skipped = usize::try_from(line.checked_sub(1)?).ok()?;
+        let lines = self.text.split_inclusive('\n').take(skipped);
+        let offset: usize = lines.map(str::len).sum();
+        let mark = self.marks.iter().rev().find(|mark| mark.offset <= offset)?;
+        Some((mark.file, mark.line))
+    }
+
     fn mark(&mut self, offset: usize, file: u32, line: u32) {
         if let Some(last) = self.marks.last_mut() {
             if last.offset == offset {

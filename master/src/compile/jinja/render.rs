@@ -41,7 +41,7 @@ pub fn render(world: &Arc<dyn World>, template: &Template<'_>) -> Result<Rendere
     match result {
         // Few templates nest deeply. Those are rendered again from the start, with room for it.
         Err((fault, _)) if fault.too_deep => with_room(world, template),
-        other => other.map_err(|failed| finish(template, failed)),
+        other => other.map_err(|failed| finish(world, template, failed)),
     }
 }
 
@@ -49,7 +49,7 @@ pub fn render(world: &Arc<dyn World>, template: &Template<'_>) -> Result<Rendere
 fn with_room(world: &Arc<dyn World>, template: &Template<'_>) -> Result<Rendered, RenderError> {
     let run = || {
         INSIDE.set(true);
-        attempt(world, template, DEEP).map_err(|failed| finish(template, failed))
+        attempt(world, template, DEEP).map_err(|failed| finish(world, template, failed))
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
@@ -58,6 +58,7 @@ fn with_room(world: &Arc<dyn World>, template: &Template<'_>) -> Result<Rendered
         match thread.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(result)) => result,
             _ => Err(finish(
+                world,
                 template,
                 (
                     fault::other("there is no room to render the template"),
@@ -70,8 +71,13 @@ fn with_room(world: &Arc<dyn World>, template: &Template<'_>) -> Result<Rendered
 
 type Texts = HashMap<Arc<str>, Arc<str>>;
 
-fn finish(template: &Template<'_>, (fault, texts): (Box<Fault>, Texts)) -> RenderError {
-    RenderError::new(*fault, template.name, |file| texts.get(file).cloned())
+fn finish(
+    world: &Arc<dyn World>,
+    template: &Template<'_>,
+    (fault, texts): (Box<Fault>, Texts),
+) -> RenderError {
+    let help = fault.wanted.as_ref().and_then(|wanted| wanted.help(world));
+    RenderError::new(*fault, template.name, help, |file| texts.get(file).cloned())
 }
 
 fn attempt(

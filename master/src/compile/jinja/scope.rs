@@ -131,6 +131,12 @@ impl Scope {
         }
     }
 
+    /// All names an importer may ask for.
+    pub(crate) fn exports(&self) -> Vec<String> {
+        let exports = self.unit.exports.borrow();
+        exports.iter().map(|name| name.to_string()).collect()
+    }
+
     /// A name an importer asks for.
     pub(crate) fn exported(&self, name: &str) -> Option<Value> {
         let known = self.unit.exports.borrow().iter().any(|known| **known == *name);

@@ -23,6 +23,7 @@ impl Judge<'_> {
     pub(super) fn chunk(&self, low: &Low) -> Vec<Diagnostic> {
         let spec = states::find(&low.state, &low.fun).map(|state| state.spec());
         let mut problems = lower::check(low, spec, self.sources);
+        problems.extend(lower::wrong_options(low, self.sources));
         for problem in &mut problems {
             // It would fail when it runs.
             problem.severity = Severity::Error;

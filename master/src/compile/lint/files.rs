@@ -117,15 +117,10 @@ impl Reading<'_> {
 
     /// The document of a file; `None` when it does not render or depends on a host.
     fn document(&mut self, path: &str, full: &str, sls: &str, failed: String) -> Option<(Node, u32)> {
-        let text = match self.renderer.oracle.files.text(self.env, path) {
-            Ok(text) => text?,
-            Err(error) => {
-                self.problems
-                    .push(Diagnostic::error(format!("{failed}: {error}")).in_file(full));
-                return None;
-            }
+        let settled = match self.renderer.oracle.files.text(self.env, path) {
+            Ok(text) => Self::is_settled(&text?),
+            Err(_) => true,
         };
-        let settled = Self::is_settled(&text);
         let subject = Subject {
             env: self.env,
             path,
@@ -180,14 +175,14 @@ impl Reading<'_> {
             }
             return;
         };
-        for (env, targets) in envs {
-            let env = env.value.key_text();
+        for (key, targets) in envs {
+            let env = key.value.key_text();
             if env == "include" {
                 continue;
             }
             let Value::Map(targets) = &targets.value else {
                 let message = format!("The top file matches for saltenv {env} are not formatted as a dict");
-                let problem = self.error(at(targets), message);
+                let problem = self.error(at(key), message);
                 self.problems.push(problem);
                 continue;
             };
@@ -198,8 +193,9 @@ impl Reading<'_> {
                     Value::Text(_) if self.which == Which::Pillar => std::slice::from_ref(names),
                     _ => {
                         let message = format!(
-                            "Malformed topfile: state declarations for matcher '{}' in saltenv '{env}' are not formed as a list",
-                            target.value.key_text()
+                            "Malformed topfile: state declarations for matcher '{}' in saltenv '{env}' are not formed as a list (got {})",
+                            target.value.key_text(),
+                            names.value.type_name()
                         );
                         let problem = self.error(at(target), message);
                         self.problems.push(problem);
@@ -261,10 +257,10 @@ impl Reading<'_> {
                                 ..
                             },
                         )) => names,
-                        Some((key, _)) => {
+                        Some((_, value)) => {
                             let message =
                                 format!("Include Declaration in SLS '{name}' is not formed as a list");
-                            let problem = self.error(at(key), message);
+                            let problem = self.error(at(value), message);
                             self.problems.push(problem);
                             continue;
                         }

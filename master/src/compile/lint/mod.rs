@@ -8,6 +8,7 @@ mod declared;
 mod files;
 mod traps;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -87,14 +88,24 @@ fn nobody(tree: &Tree, options: &Arc<Options>, which: Which) -> Arc<Oracle> {
 
 /// In the order of files and lines, each once.
 fn tidy(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let place = |problem: &Diagnostic| (problem.file.clone(), problem.line, problem.column);
-    let mut kept: Vec<Diagnostic> = Vec::new();
-    for problem in problems {
-        let same = |one: &Diagnostic| place(one) == place(&problem) && one.message == problem.message;
-        if !kept.iter().any(same) {
-            kept.push(problem);
+    type At = (Option<String>, Option<u32>, Option<u32>);
+    let mut places: BTreeMap<At, Vec<Diagnostic>> = BTreeMap::new();
+    for mut problem in problems {
+        let here = places
+            .entry((problem.file.clone(), problem.line, problem.column))
+            .or_default();
+        // What a host's compilation says of a file is what was said of the file, with other first words.
+        let same = |one: &&mut Diagnostic| {
+            one.message.ends_with(&problem.message) || problem.message.ends_with(&one.message)
+        };
+        match here.iter_mut().find(same) {
+            None => here.push(problem),
+            Some(one) => {
+                if one.message.len() < problem.message.len() {
+                    std::mem::swap(one, &mut problem);
+                }
+            }
         }
     }
-    kept.sort_by_key(place);
-    kept
+    places.into_values().flatten().collect()
 }

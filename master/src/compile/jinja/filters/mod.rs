@@ -27,6 +27,7 @@ use super::error::{Res, fault};
 use super::eval::Interp;
 use super::values::Value;
 use super::values::text::quote;
+use super::wanted::Among;
 
 pub(crate) use hashes::hex;
 
@@ -65,7 +66,12 @@ pub(crate) fn known(name: &str) -> bool {
 /// `value | name(args)`.
 pub(crate) fn apply(it: &mut Interp<'_>, name: &str, value: Value, args: CallArgs) -> Res<Value> {
     let Some(filter) = BY_NAME.get(name) else {
-        return Err(fault::syntax(format!("No filter named {}.", quote(name))));
+        let known = Among::names(
+            TABLES
+                .iter()
+                .flat_map(|table| table.iter().map(|(name, _)| *name)),
+        );
+        return Err(fault::syntax(format!("No filter named {}.", quote(name))).wanting(name, known));
     };
     if value.is_pending()
         || args.positional.iter().any(Value::is_pending)

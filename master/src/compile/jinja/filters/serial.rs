@@ -5,6 +5,7 @@ use super::json::{Style, dumps, indentation};
 use super::{pretty, xml};
 use crate::compile::jinja::args::expect_text;
 use crate::compile::jinja::error::{Res, fault};
+use crate::compile::jinja::parse::ast::Pos;
 use crate::compile::jinja::values::text::{refuse, str};
 use crate::compile::jinja::values::{Dict, Value, convert, ops};
 use crate::compile::jinja::yaml_dump::{self, Flow};
@@ -94,7 +95,14 @@ pub(super) static FILTERS: Table = &[
         let text = source(&value)?;
         match yaml::load(&text) {
             Ok(node) => convert::from_yaml(&node.value),
-            Err(error) => Err(fault::syntax(format!("Encountered error loading yaml: {error}"))),
+            Err(error) => {
+                let mut fault = fault::syntax(format!("Encountered error loading yaml: {error}"));
+                fault.within = Some(Pos {
+                    line: error.at.line,
+                    column: error.at.column,
+                });
+                Err(fault)
+            }
         }
     }),
     ("load_json", |_, value, _| {

@@ -30,6 +30,11 @@ static FUNCTIONS: &[(&str, Function)] = &[
     ("show_full_context", |it, _| it.full_context()),
 ];
 
+/// The names of all of them.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|(name, _)| *name)
+}
+
 /// The function of this name.
 pub(crate) fn get(name: &str) -> Option<Value> {
     FUNCTIONS

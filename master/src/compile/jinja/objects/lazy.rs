@@ -18,7 +18,8 @@ use crate::compile::jinja::values::convert::{from_json, from_map};
 use crate::compile::jinja::values::items::{Items, iterate};
 use crate::compile::jinja::values::text::repr;
 use crate::compile::jinja::values::{Value, ops};
-use crate::compile::jinja::{CallError, World};
+use crate::compile::jinja::wanted::Among;
+use crate::compile::jinja::{CallError, Known, World};
 
 /// Which mapping of the world.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,8 @@ pub(crate) fn answer(error: CallError, name: &str) -> Res<Value> {
         CallError::Pending => Ok(Value::pending()),
         CallError::Unknown => Err(fault::undefined(format!(
             "'salt.utils.templates.AliasedLoader object' has no attribute '{name}'"
-        ))),
+        ))
+        .wanting(name, Among::World(Known::Functions))),
         CallError::Failed(message) => Err(fault::function(message)),
         CallError::Raised(message) => Err(fault::other(message)),
     }
@@ -115,6 +117,14 @@ impl Object for Lazy {
 
     fn repr(&self) -> Res<String> {
         repr(&self.whole()?)
+    }
+
+    fn names(&self) -> Among {
+        match self.source {
+            Source::Grains => Among::World(Known::Grains),
+            Source::Pillar => Among::names(self.world.pillar().keys().map(String::as_str)),
+            Source::Opts => Among::names(self.world.opts().keys().map(String::as_str)),
+        }
     }
 
     fn item(&self, _it: &mut Interp<'_>, key: &Value) -> Res<Option<Value>> {

@@ -8,10 +8,12 @@ use super::Object;
 use crate::compile::jinja::args::CallArgs;
 use crate::compile::jinja::error::{Res, fault};
 use crate::compile::jinja::eval::Interp;
+use crate::compile::jinja::output::Sink;
 use crate::compile::jinja::parse::ast;
 use crate::compile::jinja::scope::Scope;
 use crate::compile::jinja::values::text::quote;
 use crate::compile::jinja::values::{Dict, Missing, Undefined, Value};
+use crate::compile::jinja::wanted::Among;
 
 /// A macro with the scope it was defined in.
 pub(crate) struct Macro {
@@ -59,6 +61,11 @@ impl Object for Macro {
 }
 
 impl Macro {
+    /// What a call of it is in a chain of calls.
+    pub(crate) fn called(&self) -> String {
+        format!("`{}` is called here", self.decl.name)
+    }
+
     /// Runs the body; its text goes to the current output.
     pub(crate) fn run(&self, it: &mut Interp<'_>, args: CallArgs) -> Res<()> {
         let decl = &self.decl;
@@ -97,7 +104,8 @@ impl Macro {
                 )
             } else {
                 format!("macro '{}' takes no keyword argument '{key}'", decl.name)
-            }));
+            })
+            .wanting(key, Among::names(decl.params.iter().map(|(name, _)| &**name))));
         }
         if decl.varargs {
             scope.set(&Arc::from("varargs"), Value::tuple(positional.collect()));
@@ -135,7 +143,7 @@ fn said(it: &Interp<'_>, sentence: &str) -> Value {
 pub(crate) struct Imported {
     pub(crate) name: String,
     pub(crate) scope: Rc<Scope>,
-    pub(crate) text: String,
+    pub(crate) sink: Sink,
 }
 
 impl Object for Imported {
@@ -148,7 +156,11 @@ impl Object for Imported {
     }
 
     fn repr(&self) -> Res<String> {
-        Ok(self.text.clone())
+        Ok(self.sink.text.clone())
+    }
+
+    fn names(&self) -> Among {
+        Among::Names(self.scope.exports())
     }
 
     fn attr(&self, _it: &mut Interp<'_>, name: &str) -> Res<Option<Value>> {

@@ -16,6 +16,7 @@ use super::eval::Interp;
 use super::values::Value;
 use super::values::items::Items;
 use super::values::text::quote;
+use super::wanted::Among;
 
 /// What an object can do. What it leaves out, it cannot do.
 pub(crate) trait Object {
@@ -33,6 +34,11 @@ pub(crate) trait Object {
     /// `object.name`.
     fn attr(&self, _it: &mut Interp<'_>, _name: &str) -> Res<Option<Value>> {
         Ok(None)
+    }
+
+    /// The names that may stand behind the dot or in the brackets, for who misspells one.
+    fn names(&self) -> Among {
+        Among::Names(Vec::new())
     }
 
     /// `object[key]`.

@@ -7,7 +7,6 @@ use serde_json::Map;
 
 use super::Object;
 use super::lazy::answer;
-use crate::compile::jinja::World;
 use crate::compile::jinja::args::CallArgs;
 use crate::compile::jinja::error::{Res, fault};
 use crate::compile::jinja::eval::Interp;
@@ -15,6 +14,8 @@ use crate::compile::jinja::values::Value;
 use crate::compile::jinja::values::convert::{from_json, to_json};
 use crate::compile::jinja::values::dict::{Dict, Key};
 use crate::compile::jinja::values::text::str;
+use crate::compile::jinja::wanted::Among;
+use crate::compile::jinja::{Known, World};
 
 /// The object named `salt`.
 pub(crate) struct Salt {
@@ -61,6 +62,10 @@ impl Object for Salt {
         }))
     }
 
+    fn names(&self) -> Among {
+        Among::World(Known::Functions)
+    }
+
     fn item(&self, it: &mut Interp<'_>, key: &Value) -> Res<Option<Value>> {
         let Some(name) = key.as_str() else {
             return Ok(None);
@@ -97,6 +102,15 @@ impl Object for Module {
 
     fn attr(&self, _it: &mut Interp<'_>, name: &str) -> Res<Option<Value>> {
         Ok(function(&self.world, format!("{}.{name}", self.name)))
+    }
+
+    fn names(&self) -> Among {
+        let all = self.world.known(Known::Functions);
+        let below = |name: &String| {
+            let (module, name) = name.split_once('.')?;
+            (module == self.name).then(|| name.to_owned())
+        };
+        Among::Names(all.iter().filter_map(below).collect())
     }
 
     fn callable(&self) -> bool {

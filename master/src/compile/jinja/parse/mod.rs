@@ -33,6 +33,9 @@ pub(crate) fn parse(
             if let Some((name, _)) = &mut fault.place {
                 *name = file.clone();
             }
+            for step in &mut fault.trail {
+                step.file = file.to_string();
+            }
             fault
         })
 }

@@ -5,6 +5,33 @@ use std::sync::Arc;
 use super::ast::{Block, Name, Pos, Stmt, StmtKind, Tree};
 use super::tokens::{Tok, Token};
 use crate::compile::jinja::error::{Fault, Res, fault};
+use crate::compile::jinja::wanted::Among;
+
+/// What may begin a tag.
+const TAGS: [&str; 22] = [
+    "for",
+    "if",
+    "set",
+    "macro",
+    "call",
+    "filter",
+    "with",
+    "include",
+    "import",
+    "import_yaml",
+    "import_json",
+    "import_text",
+    "from",
+    "load_yaml",
+    "load_json",
+    "load_text",
+    "profile",
+    "do",
+    "break",
+    "continue",
+    "block",
+    "extends",
+];
 
 /// Which special names the body of an open macro mentions.
 #[derive(Default, Clone, Copy)]
@@ -19,7 +46,8 @@ pub(super) struct Parser {
     at: usize,
     pub(super) blocks: Vec<Arc<Block>>,
     pub(super) macros: Vec<Mentions>,
-    pub(super) tags: Vec<Arc<str>>,
+    /// Open tags with their places.
+    pub(super) tags: Vec<(Arc<str>, Pos)>,
     ends: Vec<&'static [&'static str]>,
     depth: usize,
     limit: usize,
@@ -239,11 +267,18 @@ impl Parser {
                 message.push_str(&format!(" Jinja was looking for the following tags: {looking}."));
             }
         }
-        if let Some(tag) = self.tags.last() {
-            message.push_str(&format!(
-                " The innermost block that needs to be closed is '{tag}'."
-            ));
-        }
+        let Some((tag, opened)) = self.tags.last() else {
+            return self
+                .fail(message, pos)
+                .wanting(name.unwrap_or_default(), Among::names(TAGS));
+        };
+        message.push_str(&format!(
+            " The innermost block that needs to be closed is '{tag}'."
+        ));
+        let ends = self.ends.iter().flat_map(|ends| ends.iter().copied());
+        let known = Among::names(ends.chain(TAGS));
         self.fail(message, pos)
+            .through(&Arc::from(""), *opened, &format!("`{tag}` begins here"))
+            .wanting(name.unwrap_or_default(), known)
     }
 }

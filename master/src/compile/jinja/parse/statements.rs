@@ -17,7 +17,7 @@ impl Parser {
             return Err(self.fail("tag name expected", pos));
         };
         let name = name.clone();
-        self.tags.push(name.clone());
+        self.tags.push((name.clone(), pos));
         let kind = match &*name {
             "for" => self.for_loop()?,
             "if" => self.condition()?,
@@ -120,7 +120,7 @@ impl Parser {
     /// Takes `break` or `continue`, which have no meaning outside a loop. Macros and blocks are not part of one.
     fn inside_loop(&mut self) -> Res<()> {
         let token = self.next();
-        let around = self.tags.iter().rev().map(|tag| &**tag);
+        let around = self.tags.iter().rev().map(|tag| &*tag.0);
         let nearest = around
             .into_iter()
             .find(|tag| matches!(*tag, "for" | "macro" | "call" | "block"));

@@ -60,6 +60,8 @@ pub(crate) enum Missing {
     Name(Rc<str>),
     /// An attribute or element; the text is the whole sentence.
     Said(String),
+    /// An attribute or element that `of` does not have; the first text is the whole sentence.
+    Lacks { said: String, of: Value, name: String },
     /// An attribute the sandbox does not hand out; the text is the whole sentence.
     Unsafe(String),
     /// The answer to a question not asked yet. Everything may be done with it and nothing comes of it.
@@ -70,7 +72,7 @@ impl Undefined {
     pub(crate) fn sentence(&self) -> String {
         match &self.what {
             Missing::Name(name) => format!("{} is undefined", text::quote(name)),
-            Missing::Said(said) | Missing::Unsafe(said) => said.clone(),
+            Missing::Said(said) | Missing::Unsafe(said) | Missing::Lacks { said, .. } => said.clone(),
             Missing::Pending => "the answer is not known yet".to_owned(),
         }
     }

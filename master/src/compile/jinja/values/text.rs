@@ -2,6 +2,7 @@
 
 use super::{Missing, Undefined, Value};
 use crate::compile::jinja::error::{Res, fault};
+use crate::compile::jinja::wanted::Among;
 
 /// Deepest nesting that is printed, compared or dumped; Python stops at about a thousand frames.
 pub(crate) const NESTING: usize = 200;
@@ -132,6 +133,10 @@ pub(crate) fn undefined_text(undefined: &Undefined) -> Res<String> {
 pub(crate) fn refuse(undefined: &Undefined) -> Box<crate::compile::jinja::error::Fault> {
     match &undefined.what {
         Missing::Unsafe(said) => fault::syntax(said.clone()),
+        Missing::Name(name) => fault::undefined(undefined.sentence()).wanting(name, Among::Variables),
+        Missing::Lacks { of, name, .. } => {
+            fault::undefined(undefined.sentence()).wanting(name, Among::of(of))
+        }
         _ => fault::undefined(undefined.sentence()),
     }
 }
