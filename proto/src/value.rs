@@ -149,6 +149,9 @@ pub struct Package {
     /// Removed, with its configuration files still there (dpkg's `rc`).
     #[serde(default)]
     pub config_only: bool,
+    /// In a wanted value: the repository (apt: the release) it is to come from; empty leaves it to the package manager.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
 }
 
 /// A systemd unit's state.

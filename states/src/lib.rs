@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod doc;
+mod hash;
 pub mod host;
 pub mod paths;
 mod perms;
@@ -23,7 +24,9 @@ pub mod alternatives;
 pub mod archive;
 pub mod cmd;
 pub mod cron;
+pub mod debconf;
 pub mod file;
+pub mod gem;
 pub mod git;
 pub mod group;
 pub mod hosts;
@@ -41,6 +44,7 @@ pub mod pkg;
 pub mod pkgrepo;
 pub mod service;
 pub mod ssh_auth;
+pub mod ssh_known_hosts;
 pub mod sysctl;
 pub mod test;
 pub mod timezone;

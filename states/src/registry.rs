@@ -1,8 +1,9 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
 use crate::{
-    State, alternatives, archive, cmd, cron, file, git, group, hosts, ini, kmod, locale, module, mount,
-    mysql, network, nftables, npm, pip, pkg, pkgrepo, service, ssh_auth, sysctl, test, timezone, user,
+    State, alternatives, archive, cmd, cron, debconf, file, gem, git, group, hosts, ini, kmod, locale,
+    module, mount, mysql, network, nftables, npm, pip, pkg, pkgrepo, service, ssh_auth, ssh_known_hosts,
+    sysctl, test, timezone, user,
 };
 
 /// All state functions.
@@ -30,6 +31,10 @@ pub static STATES: &[&dyn State] = &[
     &pkg::Latest,
     &pkg::Removed,
     &pkg::Purged,
+    &pkg::Held,
+    &pkg::Unheld,
+    &pkg::Uptodate,
+    &pkg::GroupInstalled,
     &pkgrepo::Managed,
     &pkgrepo::Absent,
     &service::Running,
@@ -51,6 +56,9 @@ pub static STATES: &[&dyn State] = &[
     &ssh_auth::Present,
     &ssh_auth::Absent,
     &ssh_auth::Manage,
+    &ssh_known_hosts::Present,
+    &ssh_known_hosts::Absent,
+    &debconf::Set,
     &cron::Present,
     &cron::Absent,
     &cron::EnvPresent,
@@ -90,6 +98,8 @@ pub static STATES: &[&dyn State] = &[
     &npm::Bootstrap,
     &pip::Installed,
     &pip::Removed,
+    &gem::Installed,
+    &gem::Removed,
     &mysql::UserPresent,
     &mysql::UserAbsent,
     &mysql::DatabasePresent,

@@ -90,6 +90,31 @@ fn named(call: &Call<'_>, host: &Host<'_>, text: &str) -> Result<Found, Trouble>
     one(call, host, &candidate, None)?.ok_or_else(|| Trouble::Said(absent(&candidate.text)))
 }
 
+/// The bytes of a file that another argument than `source` names, in the host's object store. A download needs no hash.
+pub(crate) fn of(call: &Call<'_>, host: &Host<'_>, given: &str) -> Result<Found, Trouble> {
+    let text = given.to_owned();
+    let found =
+        if call.chunk.sources.contains_key(given) || local(given).is_some() || given.starts_with("salt://") {
+            named(call, host, given)?
+        } else {
+            match host.ask(Question::Fetch {
+                url: text.clone(),
+                hash: None,
+            })? {
+                Answer::Blob { digest, size } => Found {
+                    content: *digest,
+                    size: *size,
+                    mode: None,
+                    text,
+                    local: false,
+                },
+                _ => return Err(Trouble::None),
+            }
+        };
+    fetched(host, &found)?;
+    Ok(found)
+}
+
 /// The text of a source that another argument than `source` names.
 pub(crate) fn text(call: &Call<'_>, host: &Host<'_>, given: &str) -> Result<String, Trouble> {
     let found = named(call, host, given)?;

@@ -76,6 +76,36 @@ pub(super) static FUNCTIONS: &[Function] = &[
         },
     },
     Function {
+        name: "pkg.list_upgrades",
+        params: "refresh, dist_upgrade",
+        doc: "Give the packages an upgrade would change, with their new versions\n\n`refresh` reads the package lists anew first.",
+        run: |live, args| {
+            if args.flag("refresh", false) {
+                live.refresh().map_err(|problem| problem.text)?;
+            }
+            let verb = if args.flag("dist_upgrade", true) {
+                "dist-upgrade"
+            } else {
+                "upgrade"
+            };
+            Ok(json!(live.upgrades(verb).map_err(|problem| problem.text)?))
+        },
+    },
+    Function {
+        name: "lowpkg.bin_pkg_info",
+        params: "path",
+        doc: "Tell name, version and architecture of a package file",
+        run: |live, args| {
+            let path = args.need("path")?;
+            let hex = path.strip_prefix("object:").unwrap_or_default();
+            let digest = hex
+                .parse()
+                .map_err(|_| format!("{path} is no object of the store"))?;
+            let (name, package) = live.package_file(&digest).map_err(|problem| problem.text)?;
+            Ok(json!({ "name": name, "version": package.version, "arch": package.arch }))
+        },
+    },
+    Function {
         name: "pkg.list_repo_pkgs",
         params: "*names",
         doc: "Give all versions the archives offer of packages",

@@ -2,7 +2,8 @@
 
 use proto::digest::{from_hex, to_hex};
 
-use super::{Facts, hash, literal};
+use super::{Facts, literal};
+use crate::hash;
 
 /// What follows `CREATE USER name`, taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,7 +9,6 @@ mod database_present;
 pub mod grant;
 mod grants_absent;
 mod grants_present;
-mod hash;
 pub mod query;
 mod query_run;
 mod query_run_file;

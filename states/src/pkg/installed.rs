@@ -3,7 +3,7 @@
 use proto::{Act, Args};
 
 use super::version::Wanted;
-use super::{Named, Seen, candidate, changed, hold, named, old_new, read, versions};
+use super::{Named, Seen, candidate, changed, files, hold, named, old_new, read, versions};
 use crate::{ArgsExt, Call, Done, Host, Kind, Param, Plan, Report, Spec, State, Stop, Undo};
 
 /// `pkg.installed`.
@@ -29,7 +29,7 @@ static SPEC: Spec = Spec {
         Param::new(
             "sources",
             Kind::List,
-            "Not supported: package files instead of repositories.",
+            "Package files instead of repositories: `name: salt://…`, a path or a URL.",
         ),
         Param::new(
             "refresh",
@@ -39,7 +39,7 @@ static SPEC: Spec = Spec {
         Param::new(
             "fromrepo",
             Kind::Text,
-            "Not supported when something has to be installed; pin the package instead.",
+            "The repository, or with apt the release, it is to come from.",
         ),
         Param::new(
             "hold",
@@ -96,24 +96,21 @@ impl State for Installed {
 
     fn plan(&self, call: &Call<'_>, host: &Host<'_>) -> Result<Plan, Stop> {
         let args = call.args();
-        if args.any("sources").is_some() {
-            return Err(Stop::failed(
-                "installing package files (`sources`) is not supported: put them in a repository",
-            ));
+        if args.any("sources").is_some() && args.any("pkgs").is_some() {
+            return Err(Stop::failed("Only one of \"pkgs\" and \"sources\" is permitted."));
         }
         let all = named(call)?;
         if all.is_empty() {
             return Ok(Plan::met("No packages to install provided"));
         }
         let all = read(host, all)?;
-        let (targets, specified) = targets(call, host, &all)?;
+        let (targets, specified) = if args.any("sources").is_some() {
+            (files::targets(call, host, &all)?, false)
+        } else {
+            targets(call, host, &all)?
+        };
         if targets.is_empty() {
             return Ok(nothing_to_install(call, &all, specified));
-        }
-        if let Some(repo) = args.text("fromrepo") {
-            return Err(Stop::Failed(format!(
-                "installing from one repository (`fromrepo: {repo}`) is not supported: pin the package in /etc/apt/preferences.d"
-            )));
         }
         plan(call, host, &all, &targets)
     }
@@ -127,10 +124,10 @@ impl State for Installed {
 }
 
 /// A package that has to be installed, and its version; empty is the candidate.
-struct Target<'s, 'a> {
-    seen: &'s Seen<'a>,
-    version: String,
-    known: Option<String>,
+pub(super) struct Target<'s, 'a> {
+    pub(super) seen: &'s Seen<'a>,
+    pub(super) version: String,
+    pub(super) known: Option<String>,
 }
 
 /// Which packages have to be installed, and whether any has a version of its own.
@@ -218,12 +215,13 @@ fn plan(
         acts.push(Act::Refresh);
     }
     let hold = hold::wanted(call);
+    let from = call.args().text("fromrepo").unwrap_or_default();
     for target in targets {
-        acts.push(
-            target
-                .seen
-                .install(&target.version, hold.unwrap_or_else(|| target.seen.held())),
-        );
+        acts.push(target.seen.install_from(
+            &target.version,
+            hold.unwrap_or_else(|| target.seen.held()),
+            &from,
+        ));
     }
     let installing: Vec<&str> = targets
         .iter()

@@ -21,7 +21,11 @@ static SPEC: Spec = Spec {
             Kind::Flag,
             "Read the package lists anew before installing something.",
         ),
-        Param::new("fromrepo", Kind::Text, "Not supported; pin the package instead."),
+        Param::new(
+            "fromrepo",
+            Kind::Text,
+            "The repository, or with apt the release, it is to come from.",
+        ),
         Param::new(
             "skip_verify",
             Kind::Flag,
@@ -72,16 +76,16 @@ impl State for Latest {
         if targets.is_empty() {
             return Ok(Plan::met(up_to_date(&all)));
         }
-        if let Some(repo) = args.text("fromrepo") {
-            return Err(Stop::Failed(format!(
-                "installing from one repository (`fromrepo: {repo}`) is not supported: pin the package in /etc/apt/preferences.d"
-            )));
-        }
         let mut acts = Vec::new();
         if args.flag("refresh", false) {
             acts.push(Act::Refresh);
         }
-        acts.extend(targets.iter().map(|(seen, new)| seen.install(new, seen.held())));
+        let from = args.text("fromrepo").unwrap_or_default();
+        acts.extend(
+            targets
+                .iter()
+                .map(|(seen, new)| seen.install_from(new, seen.held(), &from)),
+        );
         let would: Args = targets
             .iter()
             .map(|(seen, new)| {

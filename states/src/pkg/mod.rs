@@ -1,9 +1,13 @@
 //! Salt's `pkg` state module, on packages of dpkg's and of rpm's world.
 
+mod files;
+mod group;
+mod held;
 mod hold;
 mod installed;
 mod latest;
 mod removed;
+mod uptodate;
 pub mod version;
 
 use proto::{Act, Address, Args, Package, Question, Value};
@@ -13,9 +17,12 @@ use crate::args::plain;
 use crate::{ArgsExt, Call, Done, Host, Stop};
 use version::Wanted;
 
+pub use group::GroupInstalled;
+pub use held::{Held, Unheld};
 pub use installed::Installed;
 pub use latest::Latest;
 pub use removed::{Purged, Removed};
+pub use uptodate::Uptodate;
 
 /// A package that a state names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,12 +89,18 @@ impl Seen<'_> {
 
     /// The act that installs a version; the candidate when it is empty.
     fn install(&self, version: &str, hold: bool) -> Act {
+        self.install_from(version, hold, "")
+    }
+
+    /// The same from one repository; from any when that is empty.
+    fn install_from(&self, version: &str, hold: bool, from: &str) -> Act {
         let mut package = match self.value {
             Value::Package(package) if !package.config_only => package.clone(),
             _ => Package::default(),
         };
         version.clone_into(&mut package.version);
         package.hold = hold;
+        from.clone_into(&mut package.from);
         Act::assign(self.address(), self.value.clone(), Value::Package(package))
     }
 
@@ -103,6 +116,9 @@ fn named(call: &Call<'_>) -> Result<Vec<Named>, Stop> {
     let malformed = || Stop::failed("Invalidly formatted pkgs parameter. See minion log.");
     let mut all = Vec::new();
     match args.any("pkgs") {
+        None if args.any("sources").is_some() => {
+            all.extend(files::given(args)?.iter().map(|(name, _)| Named::new(name, None)));
+        }
         None => all.push(Named::new(call.name(), args.text("version"))),
         Some(Json::Array(items)) => {
             for item in items {

@@ -58,7 +58,11 @@ static SPEC: Spec = Spec {
             Kind::Text,
             "Hash of the password, as it stands in /etc/shadow.",
         ),
-        Param::new("hash_password", Kind::Flag, "Not supported: a password in clear."),
+        Param::new(
+            "hash_password",
+            Kind::Flag,
+            "The password is given in clear and hashed on the host (SHA-512).",
+        ),
         Param::new(
             "enforce_password",
             Kind::Flag,
@@ -127,11 +131,6 @@ impl State for Present {
     fn plan(&self, call: &Call<'_>, host: &Host<'_>) -> Result<Plan, Stop> {
         let args = call.args();
         let name = call.name();
-        if args.flag("hash_password", false) && args.text("password").is_some() {
-            return Err(Stop::failed(
-                "a password in clear (`hash_password`) is not supported: give its hash, as `mkpasswd -m sha-512` prints it",
-            ));
-        }
         let comma = ["fullname", "roomnumber", "workphone"]
             .iter()
             .filter_map(|key| args.text(key));
@@ -188,7 +187,7 @@ impl State for Present {
 fn create(call: &Call<'_>, host: &Host<'_>, groups: &Groups, gid: Option<u32>) -> Result<Plan, Stop> {
     let args = call.args();
     let name = call.name();
-    let shadow = shadow::wanted(name, args, None)?;
+    let shadow = shadow::wanted(name, args, password(call, host, "")?, None)?;
     let account = Account {
         uid: uid(args)?,
         gid,
@@ -347,6 +346,21 @@ fn update(
     Ok(Plan::change(acts, changes, comment).or_would(would, Some(Args::new())))
 }
 
+/// The hash of the password, made here where it is given in clear.
+fn password(call: &Call<'_>, host: &Host<'_>, there: &str) -> Result<Option<String>, Stop> {
+    let given = call
+        .args()
+        .text("password")
+        .filter(|password| !password.is_empty());
+    if !call.args().flag("hash_password", false) || given.is_none() {
+        return Ok(given);
+    }
+    // No secret, and another one on each host: two users with one password do not look alike.
+    let seed = host.bytes("/etc/machine-id")?.unwrap_or_default();
+    let seed = format!("{} {}", String::from_utf8_lossy(seed).trim(), call.name());
+    Ok(given.map(|password| crate::hash::shadow(&password, there, &seed)))
+}
+
 /// Password and ages.
 fn shadowed(
     call: &Call<'_>,
@@ -377,7 +391,8 @@ fn shadowed(
         None => None,
     };
     let line = line.as_deref().map(str::trim_end);
-    let wanted = shadow::wanted(call.name(), call.args(), line)?;
+    let there = line.and_then(|line| line.split(':').nth(1)).unwrap_or_default();
+    let wanted = shadow::wanted(call.name(), call.args(), password(call, host, there)?, line)?;
     let Some(line) = wanted.line else {
         return Ok(());
     };

@@ -27,12 +27,17 @@ pub(super) struct Wanted {
 ///
 /// # Errors
 /// [`Stop::Failed`] when a value cannot stand in the file.
-pub(super) fn wanted(name: &str, args: &Args, line: Option<&str>) -> Result<Wanted, Stop> {
+pub(super) fn wanted(
+    name: &str,
+    args: &Args,
+    password: Option<String>,
+    line: Option<&str>,
+) -> Result<Wanted, Stop> {
     let fresh = format!("{name}:!:::::::");
     let mut fields: Vec<String> = line.unwrap_or(&fresh).split(':').map(str::to_owned).collect();
     fields.resize(9, String::new());
     let mut told = Vec::new();
-    let password = match (args.text("password"), args.flag("empty_password", false)) {
+    let password = match (password, args.flag("empty_password", false)) {
         (_, true) => Some(String::new()),
         (Some(hash), false) => Some(hash),
         (None, false) => None,
@@ -89,14 +94,14 @@ mod tests {
     fn lines() {
         let args = json!({"password": "$6$s$h", "maxdays": 90, "expire": -1});
         let args = args.as_object().expect("a mapping");
-        let new = wanted("app", args, None).expect("fine");
+        let hash = args.text("password");
+        let new = wanted("app", args, hash.clone(), None).expect("fine");
         assert_eq!(new.line.as_deref(), Some("app:$6$s$h:::90::::"));
         let line = new.line.expect("a line");
-        assert_eq!(wanted("app", args, Some(&line)), Ok(Wanted::default()));
+        assert_eq!(wanted("app", args, hash, Some(&line)), Ok(Wanted::default()));
         let lock = json!({"password_lock": true});
-        let locked = wanted("app", lock.as_object().expect("a mapping"), Some(&line)).expect("fine");
+        let locked = wanted("app", lock.as_object().expect("a mapping"), None, Some(&line)).expect("fine");
         assert_eq!(locked.line.as_deref(), Some("app:!$6$s$h:::90::::"));
-        let bad = json!({"password": "a:b"});
-        assert!(wanted("app", bad.as_object().expect("a mapping"), None).is_err());
+        assert!(wanted("app", args, Some("a:b".to_owned()), None).is_err());
     }
 }

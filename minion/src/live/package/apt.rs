@@ -37,7 +37,7 @@ impl Live {
     /// Tells what apt would do.
     pub(super) fn simulate_apt(&self, order: &Order) -> Result<Simulation, Problem> {
         let mut argv = vec!["apt-get", "-s", "-q", "-y", "-o", "Debug::NoLocking=1"];
-        argv.extend(&order.options);
+        argv.extend(order.options.iter().map(String::as_str));
         argv.extend(["install", "--"]);
         argv.extend(order.words.iter().map(String::as_str));
         let output = self.run(&apt(&argv))?;
@@ -45,6 +45,13 @@ impl Live {
             return Err(refused(format!("apt cannot do that: {}", said(&output))));
         }
         Ok(simulation(&output.stdout))
+    }
+
+    /// What an upgrade would bring.
+    pub(super) fn upgrades_apt(&self, verb: &str) -> Result<BTreeMap<String, String>, Problem> {
+        let argv = ["apt-get", "-s", "-q", "-y", "-o", "Debug::NoLocking=1", verb];
+        let text = self.must_run(&apt(&argv))?;
+        Ok(text.lines().filter_map(upgraded).collect())
     }
 
     /// Runs a package manager, waiting for others to let go of their locks.
@@ -203,6 +210,13 @@ fn policy(text: &str) -> BTreeMap<String, Offer> {
     offers
 }
 
+/// Name and new version of a line such as `Inst bash [5.2-1] (5.2-2 Debian:12 [amd64])`.
+fn upgraded(line: &str) -> Option<(String, String)> {
+    let name = line.strip_prefix("Inst ")?.split(' ').next()?;
+    let version = line.split_once('(')?.1.split([' ', ')']).next()?;
+    Some((name.to_owned(), version.to_owned()))
+}
+
 /// Reads the lines `Inst`, `Remv` and `Purg` of a simulation.
 fn simulation(text: &str) -> Simulation {
     let mut found = Simulation::default();
@@ -240,6 +254,10 @@ mod tests {
     fn simulations_and_locks_are_understood() {
         let text = "Reading package lists...\nInst nginx-common (1.22.1-9 Debian:12 [all])\nInst libc6:i386 [2.35] (2.36 x [i386])\n\
             Remv apache2 [2.4]\nPurg old [1]\nConf nginx-common (1.22.1-9 Debian:12 [all])\n";
+        assert_eq!(
+            upgraded("Inst libc6 [2.36-9] (2.36-10 Debian:12.5 [amd64]) []"),
+            Some(("libc6".to_owned(), "2.36-10".to_owned()))
+        );
         let found = simulation(text);
         assert_eq!(found.install, ["nginx-common", "libc6:i386"]);
         assert_eq!(found.remove, ["apache2", "old"]);

@@ -52,6 +52,28 @@ impl Live {
         Ok(offers(&output.stdout, &status))
     }
 
+    /// What an upgrade would bring.
+    pub(super) fn upgrades_dnf(&mut self) -> Result<BTreeMap<String, String>, Problem> {
+        let status = self.packages()?;
+        let mut argv = self.dnf("-y")?;
+        argv.extend(["-q", "check-update"].map(str::to_owned));
+        let output = self.patiently(&argv.iter().map(String::as_str).collect::<Vec<_>>())?;
+        // 100 is "there are some".
+        if !matches!(output.code, 0 | 100) {
+            return Err(failed(format!("dnf check-update failed: {}", apt::said(&output))));
+        }
+        let lines = output.stdout.lines();
+        let found = lines
+            .take_while(|line| !line.starts_with("Obsoleting"))
+            .filter_map(|line| {
+                let mut words = line.split_whitespace();
+                let (name, arch) = words.next()?.rsplit_once('.')?;
+                let (version, _) = (words.next()?, words.next()?);
+                Some((status.key(name, arch), version.to_owned()))
+            });
+        Ok(found.collect())
+    }
+
     /// Fetches the package lists anew.
     pub(super) fn refresh_dnf(&mut self) -> Result<Output, Problem> {
         let mut argv = self.dnf("-y")?;
@@ -79,7 +101,7 @@ impl Live {
     #[expect(clippy::disallowed_methods, reason = "dnf's cache; nothing here is a user's")]
     fn transaction(&self, order: &Order, answer: &str) -> Result<Vec<String>, Problem> {
         let mut argv = self.dnf(answer)?;
-        argv.extend(order.options.iter().map(|&option| option.to_owned()));
+        argv.extend(order.options.iter().cloned());
         let (verb, names) = match (order.words.as_slice(), order.purge.as_slice()) {
             (words, []) => ("install", words),
             ([], names) => ("remove", names),

@@ -121,6 +121,7 @@ mod tests {
                 hold,
                 auto,
                 config_only,
+                from: String::new(),
             })
         };
         assert_eq!(

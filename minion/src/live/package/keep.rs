@@ -109,6 +109,39 @@ impl Live {
         STAGE[usize::from(self.packages.world == Some(World::Rpm))].to_owned()
     }
 
+    /// Name, version and architecture of a package file that is an object, which is kept under them: so it can be installed.
+    ///
+    /// # Errors
+    /// It is no package file.
+    pub(crate) fn package_file(&mut self, digest: &Digest) -> Result<(String, Package), Problem> {
+        let native = self.packages()?.native.clone();
+        let path = self.objects.path(digest);
+        let path = path.to_string_lossy();
+        let told = if self.packages.world == Some(World::Rpm) {
+            let format = "%{NAME}\\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\t%{ARCH}";
+            self.must(&["rpm", "-qp", "--nosignature", "--qf", format, "--", &path])
+        } else {
+            let format = "${Package}\\t${Version}\\t${Architecture}";
+            self.must(&["dpkg-deb", "--show", "--showformat", format, &path])
+        }?;
+        let words: Vec<&str> = told.trim().split('\t').collect();
+        let [name, version, arch] = words.as_slice() else {
+            return Err(refused(format!("what it says is not understood: {told}")));
+        };
+        let mut package = Package {
+            version: (*version).to_owned(),
+            arch: native,
+            ..Package::default()
+        };
+        // Looked for as one of the host's own architecture; one of another it is besides.
+        for arch in [package.arch.clone(), (*arch).to_owned()] {
+            package.arch = arch;
+            self.keep_beside("packages", &file_name(name, &package), digest.hex().as_bytes())
+                .map_err(|error| refused(format!("cannot keep it: {error}")))?;
+        }
+        Ok(((*name).to_owned(), package))
+    }
+
     /// The object of a kept package file.
     pub(super) fn kept_deb(&self, name: &str, package: &Package) -> Option<Digest> {
         let text = self.kept_beside("packages", &file_name(name, package))?;

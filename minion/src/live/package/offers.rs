@@ -98,6 +98,17 @@ impl Live {
         }
     }
 
+    /// What an upgrade of everything (apt: `upgrade`, or `dist-upgrade`) would bring: packages and their new versions.
+    ///
+    /// # Errors
+    /// The package manager cannot tell.
+    pub(crate) fn upgrades(&mut self, verb: &str) -> Result<BTreeMap<String, String>, Problem> {
+        match self.world()? {
+            World::Dpkg => self.upgrades_apt(verb),
+            World::Rpm => self.upgrades_dnf(),
+        }
+    }
+
     /// Fetches the package lists anew.
     pub(crate) fn refresh(&mut self) -> Result<Output, Problem> {
         let output = match self.world()? {

@@ -13,7 +13,7 @@ pub(super) struct Order {
     pub(super) world: World,
     /// Versions, removals and package files; empty when only marks change. dnf's removals are in `purge`.
     pub(super) words: Vec<String>,
-    pub(super) options: Vec<&'static str>,
+    pub(super) options: Vec<String>,
     /// To be purged, after the transaction where it leaves their configuration. rpm knows only this kind of removal.
     pub(super) purge: Vec<String>,
     /// Purged ones that are to be removed-but-configured again: name and version.
@@ -39,6 +39,7 @@ impl Live {
         };
         let (mut exact, mut installs, mut removes) = (true, false, 0);
         let mut held = false;
+        let mut from = "";
         for one in wanted {
             let name = status.key_of(one.name);
             if !valid(world, &name) {
@@ -78,6 +79,7 @@ impl Live {
                         continue;
                     }
                     installs = true;
+                    from = &to.from;
                     let known = !to.version.is_empty() && !to.arch.is_empty();
                     exact &= known;
                     let word = self.install_word(&name, status, to)?;
@@ -89,28 +91,40 @@ impl Live {
                 other => return Err(refused(format!("package {name} cannot become {}", told(other)))),
             }
         }
+        if !from.is_empty() && !valid_repository(from) {
+            return Err(refused(format!("{from:?} is no repository's name")));
+        }
+        let purges = order.purge.len();
+        let mut option = |text: &str| order.options.push(text.to_owned());
         match world {
             World::Dpkg => {
+                if !from.is_empty() {
+                    option(&format!("--target-release={from}"));
+                }
                 if held {
-                    order.options.push("--allow-change-held-packages");
+                    option("--allow-change-held-packages");
                 }
                 if installs && exact {
                     // Putting back what was there: nothing may come along.
-                    order.options.push("--no-install-recommends");
+                    option("--no-install-recommends");
                 }
-                if removes > 0 && order.purge.len() >= removes {
-                    order.options.push("--purge");
+                if removes > 0 && purges >= removes {
+                    option("--purge");
                 }
-                order.options.push("--allow-downgrades");
+                option("--allow-downgrades");
             }
             World::Rpm => {
                 // As with apt, what nothing needs any more stays until somebody asks for its removal.
-                order.options.push("--setopt=clean_requirements_on_remove=False");
+                option("--setopt=clean_requirements_on_remove=False");
+                if !from.is_empty() {
+                    option("--disablerepo=*");
+                    option(&format!("--enablerepo={from}"));
+                }
                 if held {
-                    order.options.push("--disableplugin=versionlock");
+                    option("--disableplugin=versionlock");
                 }
                 if installs && exact {
-                    order.options.push("--setopt=install_weak_deps=False");
+                    option("--setopt=install_weak_deps=False");
                 }
             }
         }
@@ -149,6 +163,14 @@ impl Live {
 /// ended once and never brought back.
 pub(super) fn cut_off(value: &Value) -> bool {
     matches!(value, Value::Package(package) if package.config_only && package.version.contains(','))
+}
+
+/// A repository's name, several with commas, or a release's; nothing else reaches the package manager.
+fn valid_repository(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric() || "*_".contains(c))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-._~:,*/=".contains(c))
 }
 
 /// A package's name as its world allows it; nothing else reaches the package manager.

@@ -63,7 +63,7 @@ impl Live {
                 "-o",
                 "Dpkg::Use-Pty=0",
             ];
-            argv.extend(&order.options);
+            argv.extend(order.options.iter().map(String::as_str));
             argv.extend(["install", "--"]);
             argv.extend(order.words.iter().map(String::as_str));
             self.step(&argv, said)?;

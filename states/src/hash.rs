@@ -1,11 +1,12 @@
-//! Hashes of passwords as database servers keep them, so that a wanted password can be compared without logging in with it:
-//! an account for other hosts could not log in here.
+//! Hashes of passwords as hosts and database servers keep them, so that a wanted password can be compared without logging in
+//! with it: an account for other hosts could not log in here.
 
 use proto::Digest;
 use proto::digest::to_hex;
+use sha2::{Digest as _, Sha512};
 
 /// What `mysql_native_password` keeps: `*` and the SHA-1 of the SHA-1, in capitals.
-pub(super) fn native(password: &str) -> String {
+pub(crate) fn native(password: &str) -> String {
     format!("*{}", to_hex(&sha1(&sha1(password.as_bytes()))).to_uppercase())
 }
 
@@ -13,15 +14,34 @@ pub(super) fn native(password: &str) -> String {
 const SALT: usize = 20;
 
 /// What `caching_sha2_password` keeps: `$A$005$`, salt, and SHA-256-crypt of 5000 rounds.
-pub(super) fn caching(password: &str, salt: &[u8]) -> Vec<u8> {
+pub(crate) fn caching(password: &str, salt: &[u8]) -> Vec<u8> {
     let mut text = b"$A$005$".to_vec();
     text.extend(salt);
-    text.extend(crypt(password.as_bytes(), salt, 5000));
+    text.extend(crypt(&sha256, password.as_bytes(), salt, 5000));
     text
 }
 
+/// A password as /etc/shadow keeps it. With the salt of what is there already, where that is of this kind (`$5$`, `$6$`):
+/// so the same password gives the same text; else with one made from `seed`, which is no secret.
+pub(crate) fn shadow(password: &str, there: &str, seed: &str) -> String {
+    let fresh = String::from_utf8_lossy(&salt(seed)[..16]).into_owned();
+    let fields: Vec<&str> = there.trim_start_matches('!').split('$').collect();
+    let (kind, rounds, salt) = match fields.as_slice() {
+        ["", kind @ ("5" | "6"), salt, _] => (*kind, None, *salt),
+        ["", kind @ ("5" | "6"), rounds, salt, _] => (*kind, rounds.strip_prefix("rounds="), *salt),
+        _ => ("6", None, fresh.as_str()),
+    };
+    let shown = rounds.map_or_else(String::new, |rounds| format!("rounds={rounds}$"));
+    let rounds = rounds.and_then(|rounds| rounds.parse().ok()).unwrap_or(5000);
+    // The library's own limits; more would only take time.
+    let rounds = usize::clamp(rounds, 1000, 10_000_000);
+    let sum: Hash<'_> = if kind == "5" { &sha256 } else { &sha512 };
+    let text = crypt(sum, password.as_bytes(), salt.as_bytes(), rounds);
+    format!("${kind}${shown}{salt}${}", String::from_utf8_lossy(&text))
+}
+
 /// Whether `kept` was made of this password.
-pub(super) fn is_caching(password: &str, kept: &[u8]) -> bool {
+pub(crate) fn is_caching(password: &str, kept: &[u8]) -> bool {
     let Some(rest) = kept.strip_prefix(b"$A$") else {
         return false;
     };
@@ -32,11 +52,11 @@ pub(super) fn is_caching(password: &str, kept: &[u8]) -> bool {
     let rounds = std::str::from_utf8(rounds)
         .ok()
         .and_then(|digits| usize::from_str_radix(digits, 16).ok());
-    rounds.is_some_and(|rounds| crypt(password.as_bytes(), salt, rounds * 1000) == sum)
+    rounds.is_some_and(|rounds| crypt(&sha256, password.as_bytes(), salt, rounds * 1000) == sum)
 }
 
 /// A salt of printable letters from some text.
-pub(super) fn salt(of: &str) -> Vec<u8> {
+pub(crate) fn salt(of: &str) -> Vec<u8> {
     Digest::of(of).bytes()[..SALT]
         .iter()
         .map(|byte| LETTERS[usize::from(byte % 64)])
@@ -45,18 +65,21 @@ pub(super) fn salt(of: &str) -> Vec<u8> {
 
 const LETTERS: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Ulrich Drepper's SHA-256-crypt, with a salt of any length.
-fn crypt(key: &[u8], salt: &[u8], rounds: usize) -> Vec<u8> {
-    let other = sha256(&[key, salt, key].concat());
+/// A hash function.
+type Hash<'h> = &'h dyn Fn(&[u8]) -> Vec<u8>;
+
+/// Ulrich Drepper's SHA-crypt, with a salt of any length.
+fn crypt(hash: Hash<'_>, key: &[u8], salt: &[u8], rounds: usize) -> Vec<u8> {
+    let other = hash(&[key, salt, key].concat());
     let mut text = [key, salt, &cycled(&other, key.len())].concat();
     let mut bits = key.len();
     while bits > 0 {
         text.extend(if bits & 1 == 1 { &other[..] } else { key });
         bits >>= 1;
     }
-    let mut sum = sha256(&text);
-    let keys = cycled(&sha256(&key.repeat(key.len())), key.len());
-    let salts = cycled(&sha256(&salt.repeat(16 + usize::from(sum[0]))), salt.len());
+    let mut sum = hash(&text);
+    let keys = cycled(&hash(&key.repeat(key.len())), key.len());
+    let salts = cycled(&hash(&salt.repeat(16 + usize::from(sum[0]))), salt.len());
     for round in 0..rounds {
         let mut text: Vec<u8> = Vec::with_capacity(128);
         text.extend(if round % 2 == 1 { &keys[..] } else { &sum[..] });
@@ -67,16 +90,27 @@ fn crypt(key: &[u8], salt: &[u8], rounds: usize) -> Vec<u8> {
             text.extend(&keys);
         }
         text.extend(if round % 2 == 1 { &sum[..] } else { &keys[..] });
-        sum = sha256(&text);
+        sum = hash(&text);
     }
-    // The bytes go by three, from places ten apart, each time one further round.
-    let mut out = Vec::with_capacity(43);
-    let mut places = [0, 10, 20];
-    for _ in 0..10 {
+    // The bytes go by three, from places a third apart, each time one further round.
+    let mut out = Vec::with_capacity(86);
+    let long = sum.len() == 64;
+    let third = sum.len() / 3;
+    let mut places = [0, third, 2 * third];
+    for _ in 0..third {
         encode(&mut out, sum[places[0]], sum[places[1]], sum[places[2]], 4);
-        places = [places[2] + 1, places[0] + 1, places[1] + 1];
+        let [first, second, last] = places.map(|place| place + 1);
+        places = if long {
+            [second, last, first]
+        } else {
+            [last, first, second]
+        };
     }
-    encode(&mut out, 0, sum[31], sum[30], 3);
+    if long {
+        encode(&mut out, 0, 0, sum[63], 2);
+    } else {
+        encode(&mut out, 0, sum[31], sum[30], 3);
+    }
     out
 }
 
@@ -88,8 +122,12 @@ fn encode(out: &mut Vec<u8>, high: u8, middle: u8, low: u8, letters: usize) {
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    *Digest::of(bytes).bytes()
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    Digest::of(bytes).bytes().to_vec()
+}
+
+fn sha512(bytes: &[u8]) -> Vec<u8> {
+    Sha512::digest(bytes).to_vec()
 }
 
 fn cycled(bytes: &[u8], length: usize) -> Vec<u8> {
@@ -97,7 +135,7 @@ fn cycled(bytes: &[u8], length: usize) -> Vec<u8> {
 }
 
 /// SHA-1 (FIPS 180-4), which only old passwords still need.
-fn sha1(bytes: &[u8]) -> [u8; 20] {
+pub(crate) fn sha1(bytes: &[u8]) -> [u8; 20] {
     let mut state: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
     let mut text = bytes.to_vec();
     text.push(0x80);
@@ -153,8 +191,14 @@ mod tests {
             to_hex(&sha1(&[b'a'; 200])),
             "e61cfffe0d9195a525fc6cf06ca2d77119c24a40"
         );
-        let sum = crypt(b"Hello world!", b"saltstring", 5000);
+        let sum = crypt(&sha256, b"Hello world!", b"saltstring", 5000);
         assert_eq!(sum, b"5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5");
+        let kept = "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1";
+        assert_eq!(shadow("Hello world!", kept, "x"), kept);
+        assert_ne!(shadow("Hello world", kept, "x"), kept);
+        let few = "$6$rounds=1400$anotherlongsalts$";
+        assert!(shadow("a", &format!("{few}x"), "x").starts_with(few));
+        assert!(shadow("a", "!", "host user").starts_with("$6$"));
         let kept = caching("secret", &salt("a"));
         assert_eq!(kept.len(), 70);
         assert!(is_caching("secret", &kept) && !is_caching("Secret", &kept) && !is_caching("", b""));

@@ -1,0 +1,5 @@
+//! Salt's `debconf` state module.
+
+mod set;
+
+pub use set::Set;
