@@ -31,6 +31,7 @@ pub mod git;
 pub mod group;
 pub mod hosts;
 pub mod ini;
+pub mod iptables;
 pub mod kmod;
 pub mod locale;
 pub mod module;

@@ -1,9 +1,9 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
 use crate::{
-    State, alternatives, archive, cmd, cron, debconf, file, gem, git, group, hosts, ini, kmod, locale,
-    module, mount, mysql, network, nftables, npm, pip, pkg, pkgrepo, service, ssh_auth, ssh_known_hosts,
-    sysctl, test, timezone, user,
+    State, alternatives, archive, cmd, cron, debconf, file, gem, git, group, hosts, ini, iptables, kmod,
+    locale, module, mount, mysql, network, nftables, npm, pip, pkg, pkgrepo, service, ssh_auth,
+    ssh_known_hosts, sysctl, test, timezone, user,
 };
 
 /// All state functions.
@@ -83,6 +83,13 @@ pub static STATES: &[&dyn State] = &[
     &mount::Swap,
     &mount::FstabPresent,
     &mount::FstabAbsent,
+    &iptables::Append,
+    &iptables::Insert,
+    &iptables::Delete,
+    &iptables::ChainPresent,
+    &iptables::ChainAbsent,
+    &iptables::Flush,
+    &iptables::SetPolicy,
     &nftables::TablePresent,
     &nftables::TableAbsent,
     &nftables::ChainPresent,

@@ -28,6 +28,8 @@ mod mysql;
 #[cfg(test)]
 mod netcfg;
 #[cfg(test)]
+mod provided;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod refusals;

@@ -225,3 +225,42 @@ fn packages_come_change_and_go_and_all_of_it_goes_back() {
     scene.project.salt_rs(&["apply", "*", "one", "--json"]).expect(0);
     assert!(packages(host).contains("lab-slow") && packages(host).contains("lab-extra"));
 }
+
+#[test]
+fn package_files_repositories_and_upgrades_of_everything_go_back() {
+    let (lab, _) = up(&["one"]);
+    let host = lab.host("one");
+    let project = Project::on(&lab, &[]);
+    let scene = Scene { host, project };
+    let nothing = scene.picture();
+
+    // A file that no repository offers as the newest: it is installed, and goes again.
+    let file = "/srv/lab-repo/lab/lab-tool-1.0-1.noarch.rpm";
+    let ran = scene.apply(&format!(
+        "lab-tool:\n  pkg.installed:\n    - sources:\n      - lab-tool: {file}\n"
+    ));
+    assert_eq!(changes(&ran)["lab-tool"]["new"], "1:1.0-1");
+    let older = scene.picture();
+
+    // Everything at its newest, and back.
+    let ran = scene.apply("all:\n  pkg.uptodate:\n    - pkgs: [lab-tool]\n");
+    assert_eq!(changes(&ran)["lab-tool"]["new"], "1:2.0-1");
+    scene.back(&older);
+    assert_eq!(scene.said("lab-tool"), "1.0");
+    scene.apply("lab-tool:\n  pkg.held: []\n");
+    let locks = "cat /etc/dnf/plugins/versionlock.list";
+    assert!(scene.said(locks).contains("lab-tool"), "{}", scene.said(locks));
+    scene.back(&older);
+    host.check("dnf -q -y remove lab-tool").unwrap();
+    assert_eq!(scene.picture().1, nothing.1);
+
+    // A repository that is switched off is used for this one package.
+    host.check("sed -i s/enabled=1/enabled=0/ /etc/yum.repos.d/lab.repo")
+        .unwrap();
+    let off = scene.picture();
+    scene.states("lab-tool:\n  pkg.installed: []\n");
+    scene.project.salt_rs(&["apply", "*", "one", "--json"]).expect(1);
+    let ran = scene.apply("lab-tool:\n  pkg.installed:\n    - fromrepo: lab\n");
+    assert_eq!(changes(&ran)["lab-tool"]["new"], "1:2.0-1");
+    scene.back(&off);
+}

@@ -241,7 +241,7 @@ fn encode(bytes: &[u8]) -> String {
 /// Base64 with its padding; `None` when it is none.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let bare = text.trim_end_matches('=');
-    if text.len() % 4 != 0 || text.len() - bare.len() > 2 || bare.is_empty() {
+    if !text.len().is_multiple_of(4) || text.len() - bare.len() > 2 || bare.is_empty() {
         return None;
     }
     let (mut bits, mut count) = (0_u32, 0);
