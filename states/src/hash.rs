@@ -2,8 +2,7 @@
 //! with it: an account for other hosts could not log in here.
 
 use proto::Digest;
-use proto::digest::to_hex;
-use sha2::{Digest as _, Sha512};
+use proto::digest::{sha512, to_hex};
 
 /// What `mysql_native_password` keeps: `*` and the SHA-1 of the SHA-1, in capitals.
 pub(crate) fn native(password: &str) -> String {
@@ -124,10 +123,6 @@ fn encode(out: &mut Vec<u8>, high: u8, middle: u8, low: u8, letters: usize) {
 
 fn sha256(bytes: &[u8]) -> Vec<u8> {
     Digest::of(bytes).bytes().to_vec()
-}
-
-fn sha512(bytes: &[u8]) -> Vec<u8> {
-    Sha512::digest(bytes).to_vec()
 }
 
 fn cycled(bytes: &[u8], length: usize) -> Vec<u8> {

@@ -20,7 +20,9 @@ pub mod spec;
 pub mod text;
 mod yaml;
 
+pub mod alias;
 pub mod alternatives;
+pub mod apache;
 pub mod archive;
 pub mod cmd;
 pub mod cron;

@@ -1,9 +1,9 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
 use crate::{
-    State, alternatives, archive, cmd, cron, debconf, file, gem, git, group, hosts, ini, iptables, kmod,
-    locale, module, mount, mysql, network, nftables, npm, pip, pkg, pkgrepo, service, ssh_auth,
-    ssh_known_hosts, sysctl, test, timezone, user,
+    State, alias, alternatives, apache, archive, cmd, cron, debconf, file, gem, git, group, hosts, ini,
+    iptables, kmod, locale, module, mount, mysql, network, nftables, npm, pip, pkg, pkgrepo, service,
+    ssh_auth, ssh_known_hosts, sysctl, test, timezone, user,
 };
 
 /// All state functions.
@@ -53,6 +53,9 @@ pub static STATES: &[&dyn State] = &[
     &sysctl::Present,
     &hosts::Present,
     &hosts::Absent,
+    &hosts::Only,
+    &alias::Present,
+    &alias::Absent,
     &ssh_auth::Present,
     &ssh_auth::Absent,
     &ssh_auth::Manage,
@@ -74,6 +77,12 @@ pub static STATES: &[&dyn State] = &[
     &alternatives::Remove,
     &alternatives::Auto,
     &alternatives::Set,
+    &apache::MODULE_ENABLED,
+    &apache::MODULE_DISABLED,
+    &apache::CONF_ENABLED,
+    &apache::CONF_DISABLED,
+    &apache::SITE_ENABLED,
+    &apache::SITE_DISABLED,
     &ini::OptionsPresent,
     &ini::OptionsAbsent,
     &ini::SectionsPresent,
@@ -105,6 +114,7 @@ pub static STATES: &[&dyn State] = &[
     &npm::Bootstrap,
     &pip::Installed,
     &pip::Removed,
+    &pip::Managed,
     &gem::Installed,
     &gem::Removed,
     &mysql::UserPresent,

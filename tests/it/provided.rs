@@ -13,7 +13,10 @@ lab-tool:
   pkg.installed:
     - sources:
       - lab-tool: /srv/lab-repo/lab-tool_1.0-1_all.deb
+
+it stays:
   pkg.held:
+    - name: lab-tool
     - require:
       - pkg: lab-tool
 
@@ -58,7 +61,7 @@ fn a_host_is_given_what_is_no_file_and_gives_it_back() {
         }
     }
     let again = project.salt_rs(&["apply", "*", "given", "--json"]).expect(0);
-    assert_eq!(names(&again), Vec::<String>::new());
+    assert_eq!(names(&again), vec![]);
 
     assert_eq!(
         host.check("lab-tool; apt-mark showhold").unwrap(),

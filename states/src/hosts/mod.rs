@@ -2,7 +2,9 @@
 
 mod absent;
 mod file;
+mod only;
 mod present;
 
 pub use absent::Absent;
+pub use only::Only;
 pub use present::Present;

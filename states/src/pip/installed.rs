@@ -75,6 +75,21 @@ static SPEC: Spec = Spec {
             "More words for `pip install`, as texts or mappings.",
         ),
         Param::new("env_vars", Kind::Any, "Environment variables, as a mapping."),
+        Param::new("cache_dir", Kind::Text, "Directory of pip's cache."),
+        Param::new("log", Kind::Text, "File pip writes its log to."),
+        Param::new(
+            "source",
+            Kind::Text,
+            "Directory editable projects are checked out to.",
+        ),
+        Param::new(
+            "global_options",
+            Kind::List,
+            "Options for the command that builds.",
+        ),
+        Param::new("use_wheel", Kind::Flag, "Accepted; of old pips only."),
+        Param::new("no_use_wheel", Kind::Flag, "Accepted; of old pips only."),
+        Param::new("download_cache", Kind::Text, "Accepted; of old pips only."),
         Param::new("use_vt", Kind::Flag, "Accepted."),
     ],
     free: false,
@@ -325,6 +340,25 @@ fn would_come(
     Ok(install.map(|all| all.iter().filter_map(name).collect()))
 }
 
+/// The command that installs everything a state wants, whatever is there.
+///
+/// # Errors
+/// [`Stop::Ask`] while a requirements file is not known.
+pub(super) fn everything(call: &Call<'_>, host: &Host<'_>, tool: &Tool) -> Result<Command, Stop> {
+    let wanted = wanted(call, host)?;
+    let mut command = install(call, tool, &wanted, &[])?;
+    // Beside a file there may be packages, too.
+    let more = match &wanted {
+        Wanted::Packages(all) => all.iter().map(|one| one.text.clone()).collect(),
+        Wanted::File { .. } => call.args().texts("pkgs"),
+    };
+    if !more.is_empty() {
+        command.argv.push("--".to_owned());
+        command.argv.extend(more);
+    }
+    Ok(command)
+}
+
 /// `pip install` with everything a state's arguments say, but for the packages.
 fn install(call: &Call<'_>, tool: &Tool, wanted: &Wanted, more: &[&str]) -> Result<Command, Stop> {
     const FLAGS: &[(&str, &str)] = &[
@@ -344,6 +378,10 @@ fn install(call: &Call<'_>, tool: &Tool, wanted: &Wanted, more: &[&str]) -> Resu
         ("cert", "--cert"),
         ("timeout", "--timeout"),
         ("exists_action", "--exists-action"),
+        ("cache_dir", "--cache-dir"),
+        ("log", "--log"),
+        ("source", "--src"),
+        ("global_options", "--global-option"),
     ];
     let args = call.args();
     let mut words = vec!["install".to_owned()];
@@ -431,7 +469,7 @@ fn already(call: &Call<'_>, wanted: &Wanted, targets: &[String]) -> String {
 }
 
 /// What pip says came: versions by name.
-fn came(stdout: &str) -> Have {
+pub(super) fn came(stdout: &str) -> Have {
     let lines = stdout
         .lines()
         .filter_map(|line| line.strip_prefix("Successfully installed "));

@@ -5,9 +5,11 @@ mod removed;
 mod requirement;
 mod tool;
 mod version;
+mod virtualenv;
 
 pub use installed::Installed;
 pub use removed::Removed;
+pub use virtualenv::Managed;
 
 use crate::{Kind, Param};
 

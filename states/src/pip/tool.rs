@@ -22,38 +22,8 @@ impl Tool {
     /// # Errors
     /// [`Stop::Ask`] while something is not known.
     pub(super) fn find(call: &Call<'_>, host: &Host<'_>) -> Result<Option<Self>, Stop> {
+        let base = Self::base(call)?;
         let args = call.args();
-        let guard = &call.chunk.options.guard;
-        let mut env = match args.any("env_vars") {
-            Some(given) => crate::cmd::environment(given)?,
-            None => guard.env.clone(),
-        };
-        for (name, value) in [
-            ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
-            // Looking at an environment leaves no compiled modules in it.
-            ("PYTHONDONTWRITEBYTECODE", "1"),
-            ("PIP_NO_INPUT", "1"),
-            ("PIP_ROOT_USER_ACTION", "ignore"),
-        ] {
-            env.entry(name.to_owned()).or_insert_with(|| value.to_owned());
-        }
-        // These may hold passwords, so they are not among the words that everybody on the host can read.
-        for (name, key) in [
-            ("PIP_INDEX_URL", "index_url"),
-            ("PIP_EXTRA_INDEX_URL", "extra_index_url"),
-            ("PIP_PROXY", "proxy"),
-        ] {
-            if let Some(value) = args.text(key) {
-                env.insert(name.to_owned(), value);
-            }
-        }
-        let base = Command {
-            env,
-            cwd: args.text("cwd").or_else(|| guard.cwd.clone()),
-            runas: args.text("user").or_else(|| guard.runas.clone()),
-            timeout: Some(1800),
-            ..Command::default()
-        };
         let bin_env = args.text("bin_env").or_else(|| args.text("pip_bin"));
         let Some(bin_env) = bin_env.filter(|bin_env| !bin_env.is_empty()) else {
             return Ok(Some(Self::of("python3".to_owned(), base)));
@@ -81,6 +51,50 @@ impl Tool {
             })),
             _ => Ok(None),
         }
+    }
+
+    /// The pip of a Python that an act of the same state brings.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when the arguments say nothing that can be run.
+    pub(super) fn at(call: &Call<'_>, python: String) -> Result<Self, Stop> {
+        Ok(Self::of(python, Self::base(call)?))
+    }
+
+    /// User, directory and environment of all commands.
+    fn base(call: &Call<'_>) -> Result<Command, Stop> {
+        let args = call.args();
+        let guard = &call.chunk.options.guard;
+        let mut env = match args.any("env_vars") {
+            Some(given) => crate::cmd::environment(given)?,
+            None => guard.env.clone(),
+        };
+        for (name, value) in [
+            ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+            // Looking at an environment leaves no compiled modules in it.
+            ("PYTHONDONTWRITEBYTECODE", "1"),
+            ("PIP_NO_INPUT", "1"),
+            ("PIP_ROOT_USER_ACTION", "ignore"),
+        ] {
+            env.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
+        // These may hold passwords, so they are not among the words that everybody on the host can read.
+        for (name, key) in [
+            ("PIP_INDEX_URL", "index_url"),
+            ("PIP_EXTRA_INDEX_URL", "extra_index_url"),
+            ("PIP_PROXY", "proxy"),
+        ] {
+            if let Some(value) = args.text(key) {
+                env.insert(name.to_owned(), value);
+            }
+        }
+        Ok(Command {
+            env,
+            cwd: args.text("cwd").or_else(|| guard.cwd.clone()),
+            runas: args.text("user").or_else(|| guard.runas.clone()),
+            timeout: Some(1800),
+            ..Command::default()
+        })
     }
 
     fn of(python: String, base: Command) -> Self {
