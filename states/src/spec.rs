@@ -39,7 +39,7 @@ impl Param {
             name,
             kind,
             required: false,
-            doc,
+            doc: reference(doc),
         }
     }
 
@@ -49,9 +49,14 @@ impl Param {
             name,
             kind,
             required: true,
-            doc,
+            doc: reference(doc),
         }
     }
+}
+
+/// The text, where there is somebody to read it.
+const fn reference(doc: &'static str) -> &'static str {
+    if cfg!(feature = "reference") { doc } else { "" }
 }
 
 /// What a parameter takes. As loosely as Salt: a number where a text is wanted is its text.
