@@ -261,6 +261,30 @@ fn links_a_user_may_have_placed_are_not_followed() {
 }
 
 #[test]
+fn what_is_roots_in_a_sticky_directory_is_roots() {
+    let mut host = testing::host();
+    host.dir("/tmp/own/real");
+    host.link("real", "/tmp/own/alias");
+    host.link("own", "/tmp/trap");
+    host.mode("/tmp", 0o1777);
+    let to = file(&mut host, "x", 0o644);
+    let fine = act(&mut host, "/tmp/own/alias/x", to.clone());
+    done(&mut host, fine);
+    assert!(host.path("/tmp/own/real/x").exists());
+    let trap = Act::assign(at("/tmp/trap/y"), Value::Absent, to.clone());
+    assert!(
+        host.live.observe(&[trap]).is_err(),
+        "anybody may have placed the link"
+    );
+    host.mode("/tmp", 0o777);
+    let moved = Act::assign(at("/tmp/own/alias/y"), Value::Absent, to);
+    assert!(
+        host.live.observe(&[moved]).is_err(),
+        "anybody may have moved the directory"
+    );
+}
+
+#[test]
 fn devices_pipes_and_sockets_are_refused() {
     let mut host = testing::host();
     host.dir("/run");

@@ -1,7 +1,8 @@
 //! From a path to an open directory and a name in it, one component at a time (A1).
 //!
 //! Whoever reads follows links as the kernel does. Whoever writes follows only links that root owns in directories that
-//! only root can write: below the first directory a user owns or can write, a link could lead anywhere.
+//! only root can write: below the first directory a user owns or can write, a link could lead anywhere. A directory of
+//! root's in `/tmp` is root's still.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -51,7 +52,7 @@ pub(crate) fn find(root: &Path, path: &str, walk: Walk) -> Result<Option<Place>,
     }
     let broken = |error: Errno| refused(format!("cannot reach {path}: {error}"));
     let top = open_dir(fs::CWD, root.as_os_str()).map_err(broken)?;
-    let mut above = vec![(top, true)];
+    let mut above = vec![(top, Trust::Roots)];
     let mut ahead: VecDeque<OsString> = parts(OsStr::new(path));
     let mut hops = 0;
     while let Some(name) = ahead.pop_front() {
@@ -61,8 +62,8 @@ pub(crate) fn find(root: &Path, path: &str, walk: Walk) -> Result<Option<Place>,
             }
             continue;
         }
-        let Some((dir, safe)) = above.last() else { break };
-        let safe = *safe;
+        let Some((dir, trust)) = above.last() else { break };
+        let trust = *trust;
         let last = ahead.is_empty();
         let seen = if last && walk != Walk::Follow {
             None
@@ -75,7 +76,7 @@ pub(crate) fn find(root: &Path, path: &str, walk: Walk) -> Result<Option<Place>,
                 if hops > HOPS {
                     return Err(refused(format!("cannot reach {path}: too many symbolic links")));
                 }
-                if walk == Walk::Write && !(safe && seen.uid == 0) {
+                if walk == Walk::Write && !(trust == Trust::Roots && seen.uid == 0) {
                     return Err(refused(format!(
                         "cannot change {path}: {:?} on the way is a symbolic link that a user other than root may have placed; \
                          links are not followed there, name the real path instead",
@@ -93,7 +94,7 @@ pub(crate) fn find(root: &Path, path: &str, walk: Walk) -> Result<Option<Place>,
             }
             Some((Kind::Dir, seen)) if !last => {
                 let next = open_dir(dir, &name).map_err(broken)?;
-                above.push((next, safe && only_roots(&seen)));
+                above.push((next, trust.below(&seen)));
             }
             None if !last => return Ok(None),
             Some(_) if !last => return Ok(None),
@@ -103,7 +104,7 @@ pub(crate) fn find(root: &Path, path: &str, walk: Walk) -> Result<Option<Place>,
     Ok(place(above, OsString::from("."), path))
 }
 
-fn place(mut above: Vec<(OwnedFd, bool)>, name: OsString, path: &str) -> Option<Place> {
+fn place(mut above: Vec<(OwnedFd, Trust)>, name: OsString, path: &str) -> Option<Place> {
     above.pop().map(|(dir, _)| Place {
         dir,
         name,
@@ -120,6 +121,30 @@ fn parts(path: &OsStr) -> VecDeque<OsString> {
             _ => None,
         })
         .collect()
+}
+
+/// Who can have placed what is in a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Root alone.
+    Roots,
+    /// Anybody, but what is root's there stays where root put it, as in `/tmp`: the sticky bit keeps others from moving it
+    /// away, and nobody can bring a directory of root's here who may not write in it.
+    Sticky,
+    /// Anybody.
+    Anybodys,
+}
+
+impl Trust {
+    /// For a directory in one that is trusted so.
+    fn below(self, dir: &Seen) -> Self {
+        match self {
+            Self::Anybodys => Self::Anybodys,
+            _ if only_roots(dir) => Self::Roots,
+            _ if dir.uid == 0 && dir.mode & 0o1000 != 0 => Self::Sticky,
+            _ => Self::Anybodys,
+        }
+    }
 }
 
 /// Whether only root can put entries there.
