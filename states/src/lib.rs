@@ -27,6 +27,7 @@ pub mod archive;
 pub mod cmd;
 pub mod cron;
 pub mod debconf;
+pub mod environ;
 pub mod file;
 pub mod gem;
 pub mod git;

@@ -110,6 +110,10 @@ fn expand(found: &Captures<'_, str>, replacement: &str) -> Result<String, Stop> 
             Some('n') => out.push('\n'),
             Some('t') => out.push('\t'),
             Some('r') => out.push('\r'),
+            Some('a') => out.push('\u{7}'),
+            Some('b') => out.push('\u{8}'),
+            Some('f') => out.push('\u{c}'),
+            Some('v') => out.push('\u{b}'),
             Some('g') if rest.peek() == Some(&'<') => {
                 rest.next();
                 let name: String = rest.by_ref().take_while(|c| *c != '>').collect();
@@ -124,6 +128,9 @@ fn expand(found: &Captures<'_, str>, replacement: &str) -> Result<String, Stop> 
                 out.push_str(&group(found, &name)?);
             }
             Some('\\') => out.push('\\'),
+            Some(other) if other.is_ascii_alphabetic() => {
+                return Err(Stop::Failed(format!("bad escape \\{other} in {replacement:?}")));
+            }
             Some(other) => out.extend(['\\', other]),
         }
     }

@@ -1,8 +1,8 @@
 //! Every state function there is, in documentation order. Registration is by this list alone.
 
 use crate::{
-    State, alias, alternatives, apache, archive, cmd, cron, debconf, file, gem, git, group, hosts, ini,
-    iptables, kmod, locale, module, mount, mysql, network, nftables, npm, pip, pkg, pkgrepo, service,
+    State, alias, alternatives, apache, archive, cmd, cron, debconf, environ, file, gem, git, group, hosts,
+    ini, iptables, kmod, locale, module, mount, mysql, network, nftables, npm, pip, pkg, pkgrepo, service,
     ssh_auth, ssh_known_hosts, sysctl, test, timezone, user,
 };
 
@@ -24,6 +24,8 @@ pub static STATES: &[&dyn State] = &[
     &file::Uncomment,
     &file::Serialize,
     &file::Touch,
+    &file::Tidied,
+    &file::Accumulated,
     &file::Rename,
     &file::Exists,
     &file::Missing,
@@ -46,6 +48,8 @@ pub static STATES: &[&dyn State] = &[
     &cmd::Run,
     &cmd::Wait,
     &cmd::Script,
+    &cmd::WaitScript,
+    &environ::Setenv,
     &user::Present,
     &user::Absent,
     &group::Present,

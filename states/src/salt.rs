@@ -159,7 +159,6 @@ static MISSING: &[(&str, &str)] = &[
         "cmd.call cmd.wait_call",
         "calls Python of Salt; `cmd.run` or `module.run`",
     ),
-    ("cmd.wait_script", "`cmd.script` with `onchanges`"),
     (
         "stateconf",
         "the stateconf renderer is not there; `require` says the same",

@@ -71,7 +71,7 @@ pub(crate) fn expect(call: &Call<'_>, host: &Host<'_>) {
 /// download whose SHA-256 is already known to be the same.
 pub(crate) fn find(call: &Call<'_>, host: &Host<'_>, live: Option<(Digest, u64)>) -> Result<Found, Trouble> {
     let candidates = candidates(call);
-    if let [only] = candidates.as_slice() {
+    if let ([only], false) = (candidates.as_slice(), is_list(call)) {
         return one(call, host, only, live)?.ok_or_else(|| Trouble::Said(absent(&only.text)));
     }
     for candidate in &candidates {
@@ -173,18 +173,67 @@ fn one(
         None => {}
     }
     if let Some(path) = local(&text) {
-        return Ok(match host.follow(path)? {
-            Value::File { content, size, meta } => Some(Found {
-                content: *content,
-                size: *size,
-                mode: Some(meta.mode),
-                text,
-                local: true,
-            }),
-            _ => None,
-        });
+        let Value::File { content, size, meta } = host.follow(path)? else {
+            return Ok(None);
+        };
+        verify(call, host, candidate, path, content)?;
+        return Ok(Some(Found {
+            content: *content,
+            size: *size,
+            mode: Some(meta.mode),
+            text,
+            local: true,
+        }));
+    }
+    if !is_url(&text) {
+        return Ok(None);
     }
     remote(call, host, candidate, live).map(Some)
+}
+
+/// A file of the host must have the hash that goes with it.
+fn verify(
+    call: &Call<'_>,
+    host: &Host<'_>,
+    candidate: &Candidate,
+    path: &str,
+    content: &Digest,
+) -> Result<(), Trouble> {
+    let Some(given) = candidate
+        .hash
+        .as_ref()
+        .filter(|_| !call.args().flag("skip_verify", false))
+    else {
+        return Ok(());
+    };
+    let wanted = wanted_hash(call, host, given, &candidate.text)?;
+    let (algorithm, hex) = wanted.split_once('=').unwrap_or_default();
+    // A plan does not read the file for another algorithm than the one it knows the answer of.
+    let actual = match algorithm {
+        "sha256" => content.hex(),
+        _ if call.test => return Ok(()),
+        _ => {
+            let question = Question::Fetch {
+                url: path.to_owned(),
+                hash: Some(wanted.clone()),
+            };
+            host.ask(question)?;
+            return Ok(());
+        }
+    };
+    if actual == hex || call.test {
+        return Ok(());
+    }
+    let name = call.name();
+    Err(Trouble::Stop(Stop::Failed(format!(
+        "Specified {algorithm} checksum for {name} ({hex}) does not match actual checksum ({actual})"
+    ))))
+}
+
+fn is_url(text: &str) -> bool {
+    ["http://", "https://", "ftp://", "s3://", "swift://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
 }
 
 /// A download. Without a hash it must be allowed by `skip_verify`, as in Salt.
@@ -243,6 +292,11 @@ fn wanted_hash(call: &Call<'_>, host: &Host<'_>, given: &str, source: &str) -> R
         Some(_) => None,
         None => match local(given) {
             Some(path) => host.bytes(path)?.map(<[u8]>::to_vec),
+            None if !is_url(given) => {
+                return Err(Trouble::Said(format!(
+                    "Source hash {given} format is invalid: give HEX, ALGORITHM=HEX, or a file of hashes"
+                )));
+            }
             None => match host.ask(Question::Fetch {
                 url: given.to_owned(),
                 hash: None,
@@ -320,8 +374,14 @@ fn absent(text: &str) -> String {
     if let Some(path) = local(text) {
         return format!("Local file source {path} does not exist");
     }
-    let (path, env) = text.split_once("?saltenv=").unwrap_or((text, "base"));
-    format!("Source file {path} not found in saltenv '{env}'")
+    if !text.starts_with("salt://") {
+        return format!("Local file source {text} does not exist");
+    }
+    format!("Source file {text} not found in saltenv 'base'")
+}
+
+fn is_list(call: &Call<'_>) -> bool {
+    matches!(call.args().any("source"), Some(Json::Array(_)))
 }
 
 /// `source` with `source_hash`: one text, a list of texts, or a list of `{text: hash}`.
@@ -346,8 +406,8 @@ fn candidates(call: &Call<'_>) -> Vec<Candidate> {
                 other => vec![bare(plain(other))],
             })
             .collect(),
-        Some(one) => vec![bare(plain(one))],
-        None => Vec::new(),
+        Some(one) if crate::args::truth(one) => vec![bare(plain(one))],
+        _ => Vec::new(),
     }
 }
 

@@ -43,13 +43,15 @@ impl Lowering<'_> {
     /// The catalog without its assumptions.
     pub(crate) fn catalog(&mut self, ordered: &Ordered) -> Catalog {
         let listens = listens(ordered);
+        let accumulators = accumulators(ordered);
         let mut made: Vec<Option<Chunk>> = ordered.lows.iter().map(|_| None).collect();
         let mut chunks = Vec::with_capacity(ordered.steps.len());
+        let mut environ = BTreeMap::new();
         for step in &ordered.steps {
             let base = match &made[step.low] {
                 Some(chunk) => chunk.clone(),
                 None => {
-                    let chunk = self.chunk(&ordered.lows[step.low]);
+                    let chunk = self.chunk(&ordered.lows[step.low], &accumulators);
                     made[step.low] = Some(chunk.clone());
                     chunk
                 }
@@ -66,13 +68,15 @@ impl Lowering<'_> {
                 Some(found) if !step.check => found.clone(),
                 _ => Default::default(),
             };
-            chunks.push(Chunk {
+            let mut chunk = Chunk {
                 needs,
                 check_only: step.check,
                 listens,
                 listen_errors,
                 ..base
-            });
+            };
+            surround(&mut chunk, &mut environ);
+            chunks.push(chunk);
         }
         let options = RunOptions {
             failhard: self.oracle.options.flag("failhard", false),
@@ -84,7 +88,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn chunk(&mut self, low: &Low) -> Chunk {
+    fn chunk(&mut self, low: &Low, accumulators: &BTreeMap<String, Args>) -> Chunk {
         let spec = (self.spec)(&low.state, &low.fun);
         self.problems.extend(check(low, spec, self.sources));
         let mut args = Args::new();
@@ -107,6 +111,7 @@ impl Lowering<'_> {
         let mut sourcing = Sourcing {
             oracle: self.oracle,
             blobs: &mut self.blobs,
+            accumulator: accumulators.get(&low.name_text()),
         };
         let sources = sourcing.of(low, &free);
         if let Err(problem) = fill(&sourcing, low, &mut args) {
@@ -195,24 +200,13 @@ fn fill(sourcing: &Sourcing<'_>, low: &Low, args: &mut Args) -> Result<(), Strin
         .and_then(Json::as_str)
         .unwrap_or(":")
         .to_owned();
-    let value = match args.get("contents_pillar") {
-        Some(Json::Array(keys)) => {
-            let values: Option<Vec<Json>> = keys
-                .iter()
-                .map(|key| data::traverse(pillar, &python::text(key), &delimiter))
-                .collect();
-            values.map(Json::Array)
-        }
-        Some(key) if python::truth(key) => data::traverse(pillar, &python::text(key), &delimiter),
-        _ => None,
-    };
-    if let Some(value) = value {
-        args.shift_remove("contents_pillar");
-        args.insert("contents".to_owned(), value);
-    }
+    let from_pillar = |key: &str| data::traverse(pillar, key, &delimiter);
+    let from_grains = |key: &str| sourcing.oracle.grain_path(key, &delimiter);
+    contents_of(args, "contents_pillar", &from_pillar);
+    contents_of(args, "contents_grains", &from_grains);
     if let Some(key) = args
         .get("dataset_pillar")
-        .filter(|key| python::truth(key))
+        .filter(|key| python::truth(key) && !args.get("dataset").is_some_and(python::truth))
         .map(python::text)
         && let Some(value) = data::traverse(pillar, &key, ":")
     {
@@ -231,6 +225,81 @@ fn fill(sourcing: &Sourcing<'_>, low: &Low, args: &mut Args) -> Result<(), Strin
         args.insert("found".to_owned(), found.into());
     }
     Ok(())
+}
+
+/// The commands of a chunk see what `environ.setenv` set before it; such a chunk sets more.
+fn surround(chunk: &mut Chunk, environ: &mut BTreeMap<String, String>) {
+    for (name, value) in &*environ {
+        let own = &mut chunk.options.guard.env;
+        own.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    let sets = chunk.id.state == "environ" && chunk.id.fun == "setenv" && !chunk.check_only;
+    let set = sets.then(|| states::environ::variables(&chunk.id.name, &chunk.args));
+    for (name, value) in set.flatten().into_iter().flatten() {
+        match value {
+            Some(value) => _ = environ.insert(name, value),
+            None => _ = environ.remove(&name),
+        }
+    }
+}
+
+/// Puts what `from` (of a pillar or of grains) names into `contents`. What is not there is left for the state to tell.
+fn contents_of(args: &mut Args, from: &str, read: &dyn Fn(&str) -> Option<Json>) {
+    let given = |args: &Args, key: &str| args.get(key).is_some_and(|value| !value.is_null());
+    let Some(keys) = args.get(from).filter(|keys| python::truth(keys)) else {
+        return;
+    };
+    if given(args, "contents") || given(args, "source") {
+        return;
+    }
+    let shown = python::text(keys);
+    let value = match keys {
+        Json::Array(keys) => {
+            let keys: Vec<String> = keys.iter().map(python::text).collect();
+            let values: Result<Vec<Json>, &String> = keys.iter().map(|key| read(key).ok_or(key)).collect();
+            values.map(Json::Array).map_err(Clone::clone)
+        }
+        _ => read(&shown).ok_or_else(|| shown.clone()),
+    };
+    match value {
+        Ok(value) => {
+            args.shift_remove(from);
+            if !python::truth(&value) {
+                args.insert("__contents_from__".to_owned(), format!("{from} {shown}").into());
+            }
+            args.insert("contents".to_owned(), value);
+        }
+        Err(missing) => {
+            args.insert(from.to_owned(), missing.into());
+        }
+    }
+}
+
+/// What the `file.accumulated` states gather, by file and by name of the accumulator.
+fn accumulators(ordered: &Ordered) -> BTreeMap<String, Args> {
+    let mut found = BTreeMap::<String, Args>::new();
+    let lows = ordered
+        .steps
+        .iter()
+        .filter(|step| !step.check)
+        .map(|step| &ordered.lows[step.low]);
+    for low in lows.filter(|low| low.state == "file" && low.fun == "accumulated") {
+        let (Some(file), Some(text)) = (low.args.get("filename"), low.args.get("text")) else {
+            continue;
+        };
+        let of_file = found.entry(python::text(file)).or_default();
+        let gathered = of_file
+            .entry(low.name_text())
+            .or_insert_with(|| Json::Array(Vec::new()));
+        let Json::Array(gathered) = gathered else { continue };
+        let one = std::slice::from_ref(text);
+        for item in text.as_array().map_or(one, Vec::as_slice) {
+            if !gathered.contains(item) {
+                gathered.push(item.clone());
+            }
+        }
+    }
+    found
 }
 
 /// The Python type of every pillar value that `test.check_pillar` asks about; null where there is none.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proto::chunk::{SourcedEntry, SourcedKind};
-use proto::{Digest, Sourced};
+use proto::{Args, Digest, Sourced};
 use serde_json::{Map, Value as Json};
 
 use super::data::{self, Lists};
@@ -49,17 +49,20 @@ pub(crate) const DATA: [&str; 6] = ["context", "defaults", "contents", "text", "
 pub(crate) struct Sourcing<'o> {
     pub(crate) oracle: &'o Arc<Oracle>,
     pub(crate) blobs: &'o mut Blobs,
+    /// What `file.accumulated` gathered for the file.
+    pub(crate) accumulator: Option<&'o Args>,
 }
 
 impl Sourcing<'_> {
     /// Every source the chunk names, by the text it names it with. `free` are the arguments that are variables of
     /// its templates.
     pub(crate) fn of(&mut self, low: &Low, free: &Map<String, Json>) -> BTreeMap<String, Sourced> {
-        let engine = low
-            .args
-            .get("template")
-            .filter(|engine| python::truth(engine))
-            .map(python::text);
+        // What `file.append` and `file.prepend` add is a template unless they say otherwise.
+        let added = low.state == "file" && matches!(low.fun.as_str(), "append" | "prepend");
+        let engine = match low.args.get("template") {
+            None if added => Some("jinja".to_owned()),
+            given => given.filter(|engine| python::truth(engine)).map(python::text),
+        };
         let env = low.args.get("saltenv").and_then(Json::as_str).unwrap_or(&low.env);
         let mut found = BTreeMap::new();
         let mut texts = Vec::new();
@@ -78,11 +81,12 @@ impl Sourcing<'_> {
                     env: &uri.env,
                     source: text,
                     engine: engine.as_deref(),
+                    accumulator: self.accumulator,
                 };
                 found.insert(text.to_owned(), self.one(&uri, &rendering));
             }
         }
-        if engine.is_some() {
+        if low.args.contains_key("template") && engine.is_some() {
             self.elsewhere(low, &mut found);
         }
         found
@@ -187,7 +191,11 @@ impl Sourcing<'_> {
                 let rendered = template::render(self.oracle, &template).map_err(|failed| failed.shown)?;
                 Arc::from(rendered.text.into_bytes())
             }
-            Some(engine) => return Err(format!("template engine {engine} is not supported: use jinja")),
+            Some(engine) => {
+                return Err(format!(
+                    "Specified template format {engine} is not supported: use jinja"
+                ));
+            }
         };
         let digest = Digest::of(&bytes);
         let size = bytes.len() as u64;
@@ -213,6 +221,7 @@ impl Sourcing<'_> {
             env: &low.env,
             source: "",
             engine: None,
+            accumulator: self.accumulator,
         };
         let vars = rendering.variables()?;
         let template = Template {
@@ -236,6 +245,7 @@ struct Rendering<'r> {
     env: &'r str,
     source: &'r str,
     engine: Option<&'r str>,
+    accumulator: Option<&'r Args>,
 }
 
 impl Rendering<'_> {
@@ -264,6 +274,9 @@ impl Rendering<'_> {
             }
         }
         vars.extend(context);
+        if let Some(gathered) = self.accumulator {
+            vars.insert("accumulator".to_owned(), gathered.clone().into());
+        }
         Ok(vars)
     }
 }

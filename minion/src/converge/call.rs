@@ -185,8 +185,9 @@ impl<S: System> Pass<'_, S> {
             Ok(plan) => self.carry_out(state, place, way, plan)?,
             Err(comment) => self.failed(place, comment),
         };
-        // The file module hands its check to the writer instead, which runs it on the staged file.
-        let judged = !chunk.options.check_cmd.is_empty() && chunk.id.state != "file";
+        // A function with a check of its own hands it to the writer instead, which runs it on the staged file.
+        let own = state.spec().param("check_cmd").is_some();
+        let judged = !chunk.options.check_cmd.is_empty() && !own;
         if judged && !(self.is_test(place) && result.result.is_none()) {
             let good = guards::checked(self.hands.system, &chunk.options);
             result.result = Some(good);

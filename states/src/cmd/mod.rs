@@ -15,7 +15,7 @@ use crate::{ArgsExt, Call, Done, Host, Kind, Param, Plan, Report, Stop};
 
 pub use run::Run;
 pub use script::Script;
-pub use wait::Wait;
+pub use wait::{Wait, WaitScript};
 
 /// Parameters of `cmd.run` and `cmd.wait`.
 static PARAMS: &[Param] = &[
@@ -73,7 +73,7 @@ static PARAMS: &[Param] = &[
     Param::new(
         "output_loglevel",
         Kind::Text,
-        "Accepted; `quiet` hides the output like `hide_output`.",
+        "Accepted; nothing is logged. `hide_output` hides what it printed.",
     ),
     Param::new(
         "touches",
@@ -114,10 +114,11 @@ pub(crate) fn command(call: &Call<'_>, host: &Host<'_>, text: &str) -> Result<Co
             "running a command in another root (`root`) is not supported",
         ));
     }
-    let mut env = match args.any("env") {
-        Some(given) => environment(given)?,
-        None => guard.env.clone(),
-    };
+    // The surroundings of the guards hold what `environ.setenv` set, too.
+    let mut env = guard.env.clone();
+    if let Some(given) = args.any("env") {
+        env.extend(environment(given)?);
+    }
     if let Some(first) = args.text("prepend_path") {
         let path = env
             .entry("PATH".to_owned())
@@ -248,7 +249,8 @@ pub(crate) fn failure(done: &Done<'_>) -> Option<String> {
 /// `pid`, `retcode`, `stdout` and `stderr` as Salt tells them.
 fn told(call: &Call<'_>, command: &Command, output: &Output) -> Args {
     let args = call.args();
-    let (mut code, mut stdout, mut stderr) = (output.code, output.stdout.clone(), output.stderr.clone());
+    let shown = |text: &str| text.trim_end().to_owned();
+    let (mut code, mut stdout, mut stderr) = (output.code, shown(&output.stdout), shown(&output.stderr));
     if output.timed_out {
         let seconds = command.timeout.unwrap_or_default();
         let text = command.argv.first().map_or("", String::as_str);
@@ -261,8 +263,7 @@ fn told(call: &Call<'_>, command: &Command, output: &Output) -> Args {
     {
         code = 0;
     }
-    let quiet = args.text("output_loglevel").as_deref() == Some("quiet") && args.any("hide_output").is_none();
-    if args.flag("hide_output", quiet) {
+    if args.flag("hide_output", false) {
         stdout.clear();
         stderr.clear();
     }

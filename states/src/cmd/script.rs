@@ -14,77 +14,80 @@ pub struct Script;
 /// Puts the script down, runs it with the arguments, takes it away and hands on how it ended.
 const RUNNER: &str = "t=$(mktemp) || exit 1; cat >\"$t\" && chmod 500 \"$t\" && \"$t\" \"$@\" </dev/null; r=$?; rm -f \"$t\"; exit $r";
 
+/// Parameters of `cmd.script` and `cmd.wait_script`.
+pub(super) static PARAMS: &[Param] = &[
+    Param::new(
+        "source",
+        Kind::Text,
+        "The script: `salt://…` or an absolute path on the host; the name without it.",
+    ),
+    Param::new(
+        "args",
+        Kind::Any,
+        "Its arguments, as a text split like a shell does, or a list. Without it the words after the first of the name.",
+    ),
+    Param::new("template", Kind::Text, "Render the script with this engine."),
+    Param::new("context", Kind::Map, "Variables of the template."),
+    Param::new(
+        "defaults",
+        Kind::Map,
+        "Variables of the template that `context` overrides.",
+    ),
+    Param::new("cwd", Kind::Text, "Working directory."),
+    Param::new(
+        "env",
+        Kind::Any,
+        "Environment variables, as a mapping or a list of mappings.",
+    ),
+    Param::new("runas", Kind::Text, "Run as this user."),
+    Param::new("group", Kind::Text, "Run as this group."),
+    Param::new(
+        "shell",
+        Kind::Text,
+        "Accepted; the script's first line names its interpreter.",
+    ),
+    Param::new("umask", Kind::Mode, "File mode mask, as octal digits."),
+    Param::new(
+        "timeout",
+        Kind::Number,
+        "Seconds after which it is ended, with all its children.",
+    ),
+    Param::new(
+        "stateful",
+        Kind::Any,
+        "It tells by its last line whether it changed something, see `cmd.run`.",
+    ),
+    Param::new(
+        "success_retcodes",
+        Kind::List,
+        "Exit codes that are a success, besides 0.",
+    ),
+    Param::new(
+        "success_stdout",
+        Kind::List,
+        "Standard outputs that are a success.",
+    ),
+    Param::new(
+        "success_stderr",
+        Kind::List,
+        "Standard errors that are a success.",
+    ),
+    Param::new("hide_output", Kind::Flag, "Do not show what it printed."),
+    Param::new("output_loglevel", Kind::Text, "Accepted."),
+    Param::new(
+        "touches",
+        Kind::List,
+        "Paths, or trees, that it may change: they are kept before and can be put back.",
+    ),
+    Param::new("use_vt", Kind::Flag, "Accepted."),
+];
+
 static SPEC: Spec = Spec {
     state: "cmd",
     fun: "script",
     doc: "Run a script from the tree, with arguments.\n\nIt runs at every apply; `unless`, `onlyif`, `creates` and \
           `onchanges` say when it need not.",
-    params: &[
-        Param::new(
-            "source",
-            Kind::Text,
-            "The script: `salt://…` or an absolute path on the host; the name without it.",
-        ),
-        Param::new(
-            "args",
-            Kind::Any,
-            "Its arguments, as a text split like a shell does, or a list. Without it the words after the first of the name.",
-        ),
-        Param::new("template", Kind::Text, "Render the script with this engine."),
-        Param::new("context", Kind::Map, "Variables of the template."),
-        Param::new(
-            "defaults",
-            Kind::Map,
-            "Variables of the template that `context` overrides.",
-        ),
-        Param::new("cwd", Kind::Text, "Working directory."),
-        Param::new(
-            "env",
-            Kind::Any,
-            "Environment variables, as a mapping or a list of mappings.",
-        ),
-        Param::new("runas", Kind::Text, "Run as this user."),
-        Param::new("group", Kind::Text, "Run as this group."),
-        Param::new(
-            "shell",
-            Kind::Text,
-            "Accepted; the script's first line names its interpreter.",
-        ),
-        Param::new("umask", Kind::Mode, "File mode mask, as octal digits."),
-        Param::new(
-            "timeout",
-            Kind::Number,
-            "Seconds after which it is ended, with all its children.",
-        ),
-        Param::new(
-            "stateful",
-            Kind::Any,
-            "It tells by its last line whether it changed something, see `cmd.run`.",
-        ),
-        Param::new(
-            "success_retcodes",
-            Kind::List,
-            "Exit codes that are a success, besides 0.",
-        ),
-        Param::new(
-            "success_stdout",
-            Kind::List,
-            "Standard outputs that are a success.",
-        ),
-        Param::new(
-            "success_stderr",
-            Kind::List,
-            "Standard errors that are a success.",
-        ),
-        Param::new("hide_output", Kind::Flag, "Do not show what it printed."),
-        Param::new("output_loglevel", Kind::Text, "Accepted."),
-        Param::new(
-            "touches",
-            Kind::List,
-            "Paths, or trees, that it may change: they are kept before and can be put back.",
-        ),
-        Param::new("use_vt", Kind::Flag, "Accepted."),
-    ],
+    params: PARAMS,
     free: true,
     watch: true,
     undo: Undo::None,

@@ -80,7 +80,9 @@ pub(super) fn reinterpreted(report: Report) -> Report {
                 let why = "Failed parsing script output! Stdout must be JSON or a line of name=value pairs.";
                 return failed(told, why, report.changes);
             };
-            (data, at.map_or(String::new(), |at| stdout[..at].to_owned()))
+            // Salt cuts the line it read off; where that is the only one, it cuts off just its last letter.
+            let before = at.unwrap_or(stdout.len() - stdout.chars().next_back().map_or(0, char::len_utf8));
+            (data, stdout[..before].to_owned())
         }
     };
     let changed = data

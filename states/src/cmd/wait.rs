@@ -1,6 +1,6 @@
-//! `cmd.wait`: a command that runs only when something it watches has changed.
+//! `cmd.wait` and `cmd.wait_script`: what runs only when something it watches has changed.
 
-use super::{report, run};
+use super::{report, run, script};
 use crate::{Call, Done, Host, Plan, Report, Spec, State, Stop, Undo};
 
 /// `cmd.wait`.
@@ -33,5 +33,38 @@ impl State for Wait {
 
     fn report(&self, call: &Call<'_>, plan: &Plan, done: &Done<'_>) -> Report {
         report(call, plan, done, format!("Command \"{}\" run", call.name()))
+    }
+}
+
+/// `cmd.wait_script`.
+#[derive(Debug)]
+pub struct WaitScript;
+
+static SCRIPT: Spec = Spec {
+    state: "cmd",
+    fun: "wait_script",
+    doc: "Run a script when a watched state changed, else do nothing.\n\n`cmd.script` with `onchanges` says the same more \
+          plainly.",
+    params: script::PARAMS,
+    free: true,
+    watch: true,
+    undo: Undo::None,
+};
+
+impl State for WaitScript {
+    fn spec(&self) -> &'static Spec {
+        &SCRIPT
+    }
+
+    fn plan(&self, _call: &Call<'_>, _host: &Host<'_>) -> Result<Plan, Stop> {
+        Ok(Plan::met(""))
+    }
+
+    fn on_watch(&self, call: &Call<'_>, host: &Host<'_>) -> Result<Plan, Stop> {
+        script::Script.plan(call, host)
+    }
+
+    fn report(&self, call: &Call<'_>, plan: &Plan, done: &Done<'_>) -> Report {
+        script::Script.report(call, plan, done)
     }
 }

@@ -1,6 +1,6 @@
 //! `file.blockreplace`: what stands between two marker lines.
 
-use super::{append, edit};
+use super::{accumulated, append, edit};
 use crate::plan::one;
 use crate::regex::{self, Flags};
 use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo, text};
@@ -82,14 +82,31 @@ impl State for Blockreplace {
     fn plan(&self, call: &Call<'_>, host: &Host<'_>) -> Result<Plan, Stop> {
         let args = call.args();
         let there = edit::existing(call, host)?;
+        let ways = [
+            "append_if_not_found",
+            "prepend_if_not_found",
+            "insert_before_match",
+            "insert_after_match",
+        ];
+        if ways.iter().filter(|way| args.flag(way, false)).count() > 1 {
+            return Err(untold(&format!(
+                "Only one of {}, and {} is permitted",
+                ways[..3].join(", "),
+                ways[3]
+            )));
+        }
         let mut content = args.text("content").unwrap_or_default();
+        for line in accumulated::gathered(call) {
+            if !content.is_empty() {
+                content.push('\n');
+            }
+            content.push_str(&line);
+        }
         if args.any("source").is_some() || args.any("sources").is_some() {
             content.push_str(&append::texts(call, host)?.concat());
         }
         let new = replaced(call, &there.text, &content).map_err(|stop| match stop {
-            Stop::Failed(why) => Stop::Failed(format!(
-                "Encountered error managing block: {why}. See the log for details."
-            )),
+            Stop::Failed(why) => untold(&why),
             ask => ask,
         })?;
         if new == there.text {
@@ -104,6 +121,12 @@ impl State for Blockreplace {
         acts.push(there.write(host, &new));
         Ok(Plan::change(acts, shown, "Changes were made").or_would("Changes would be made", None))
     }
+}
+
+fn untold(why: &str) -> Stop {
+    Stop::Failed(format!(
+        "Encountered error managing block: {why}. See the log for details."
+    ))
 }
 
 /// The lines of the block, with or without the first marker.

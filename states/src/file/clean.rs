@@ -11,8 +11,8 @@ use crate::{ArgsExt, Call, Stop, paths, regex};
 pub(super) type Entry<'v> = (&'v str, &'v Value);
 
 /// What goes, by relative path, sorted: directories before what is in them. What the file states manage that this one
-/// requires, or that require it, stays; so does what is in `keep` and what `exclude_pat` matches, each with the directories
-/// above it.
+/// requires, or that require it, stays; so does what is in `keep`, each with the directories above it, and what
+/// `exclude_pat` matches.
 ///
 /// # Errors
 /// [`Stop::Failed`] for a pattern that is none.
@@ -48,29 +48,32 @@ pub(super) fn superfluous<'v>(
         }
         keep.insert(relative.to_owned());
     }
-    let exclude = call.args().texts("exclude_pat");
-    for (path, _) in entries {
-        if !regex::selected(path, &[], &exclude)? {
-            keep.insert(path.clone());
-        }
-    }
     let above: BTreeSet<&str> = keep
         .iter()
         .flat_map(|path| path.match_indices('/').map(|(at, _)| &path[..at]))
         .collect();
-    Ok(entries
-        .iter()
-        .filter(|(path, _)| !keep.contains(path) && !above.contains(path.as_str()))
-        .map(|(path, value)| (path.as_str(), value))
-        .collect())
+    // What a pattern matches goes all the same with a directory that none matches.
+    let exclude = call.args().texts("exclude_pat");
+    let mut gone = Vec::new();
+    for (path, value) in entries {
+        if !keep.contains(path) && !above.contains(path.as_str()) && regex::selected(path, &[], &exclude)? {
+            gone.push((path.as_str(), value));
+        }
+    }
+    Ok(gone)
+}
+
+/// Those of them that are not in a directory that goes itself: all that is taken away, and what Salt lists as removed.
+pub(super) fn outermost<'v>(gone: &[Entry<'v>]) -> Vec<Entry<'v>> {
+    let paths: BTreeSet<&str> = gone.iter().map(|(path, _)| *path).collect();
+    let inside = |path: &str| path.match_indices('/').any(|(at, _)| paths.contains(&path[..at]));
+    gone.iter().filter(|(path, _)| !inside(path)).copied().collect()
 }
 
 /// Acts that take them away; a directory takes with it what is in it.
 pub(super) fn acts(dir: &str, gone: &[Entry<'_>]) -> Vec<Act> {
-    let paths: BTreeSet<&str> = gone.iter().map(|(path, _)| *path).collect();
-    let outermost = |path: &str| path.rfind('/').is_none_or(|at| !paths.contains(&path[..at]));
-    gone.iter()
-        .filter(|(path, _)| outermost(path))
+    outermost(gone)
+        .into_iter()
         .flat_map(|(path, value)| place::remove(&paths::join(dir, path), value))
         .collect()
 }

@@ -45,13 +45,16 @@ pub(super) fn contents(call: &Call<'_>, host: &Host<'_>) -> Result<Option<Vec<u8
 fn lines(call: &Call<'_>, value: &Json) -> Result<Vec<u8>, Stop> {
     let args = call.args();
     if !args.flag("allow_empty", true) && !crate::args::truth(value) {
-        return Err(Stop::failed(
-            "'contents' value would result in empty contents. Set allow_empty to True to allow the managed file to be empty.",
-        ));
+        // The key the master took the value from.
+        let from = args.text("__contents_from__");
+        return Err(Stop::Failed(format!(
+            "{} value would result in empty contents. Set allow_empty to True to allow the managed file to be empty.",
+            from.unwrap_or_else(|| "'contents'".to_owned())
+        )));
     }
     let parts = match value {
-        Json::Array(items) => items.iter().map(plain).collect(),
-        Json::Object(_) => {
+        Json::Array(items) if !items.is_empty() => items.iter().map(plain).collect(),
+        Json::Object(_) | Json::Array(_) => {
             return Err(Stop::failed(
                 "Contents specified by contents/contents_pillar/contents_grains is not a string or list of strings, and is not binary data. SLS is likely malformed.",
             ));

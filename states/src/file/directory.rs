@@ -162,6 +162,7 @@ fn make_way(call: &Call<'_>, host: &Host<'_>, wish: &Wish<'_>, there: &Value) ->
     let args = call.args();
     let given = wish.given;
     let force = args.flag("force", false);
+    let is_file = matches!(host.follow(&wish.name)?, Value::File { .. });
     if let Some(backup) = args.text("backupname") {
         let backup = paths::clean(&backup)
             .ok_or_else(|| Stop::Failed(format!("Specified file {backup} is not an absolute path")))?;
@@ -171,30 +172,32 @@ fn make_way(call: &Call<'_>, host: &Host<'_>, wish: &Wish<'_>, there: &Value) ->
                 "File exists where the backup target {backup} should go"
             )));
         }
+        if !matches!(host.follow(paths::parent(&backup))?, Value::Dir { .. }) {
+            return Err(Stop::Failed(format!(
+                "Unable to move {given} to {backup}: its directory does not exist"
+            )));
+        }
         let mut acts = place::remove(&backup, at_backup);
         acts.extend(place::rename(host, &wish.name, there, &backup)?);
         let mut plan = create(call, host, wish, acts, Value::Absent, Args::new())?;
-        let mut would = one("backup", format!("{given} would be renamed to {backup}"));
+        let mut would = Args::new();
+        if !at_backup.is_absent() {
+            let forced = format!("Existing file at backup path {backup} would be removed");
+            would.insert("forced".to_owned(), forced.into());
+        }
+        would.extend(one("backup", format!("{given} would be renamed to {backup}")));
         would.extend(new_directory(given));
         let comment = format!("{given} would be backed up and replaced with a new directory");
         plan = plan.or_would(comment, Some(would));
         return Ok(plan);
     }
     if !force {
-        let what = if matches!(there, Value::Link { .. }) {
-            "symlink"
-        } else {
-            "file"
-        };
+        let what = if is_file { "file" } else { "symlink" };
         return Err(Stop::Failed(format!(
             "Specified location {given} exists and is a {what}"
         )));
     }
-    let what = if matches!(there, Value::Link { .. }) {
-        "Symlink"
-    } else {
-        "File"
-    };
+    let what = if is_file { "File" } else { "Symlink" };
     let tense = if call.test { "would be" } else { "was" };
     let forced = one("forced", format!("{what} {tense} forcibly replaced"));
     create(call, host, wish, Vec::new(), there.clone(), forced)
@@ -272,7 +275,6 @@ fn adjust(
         &[]
     };
     if let Some(recurse) = &wish.recurse {
-        check_recurse(wish, recurse)?;
         let (dir, file) = (wish.below(&wish.dir), wish.below(&wish.file));
         for (path, value, is_dir) in walk(entries, wish.max_depth) {
             let ignored = if is_dir { "ignore_dirs" } else { "ignore_files" };
@@ -306,6 +308,9 @@ fn adjust(
             "The directory {given} is in the correct state"
         )));
     }
+    if let Some(recurse) = wish.recurse.as_ref().filter(|_| !call.test) {
+        check_recurse(wish, recurse)?;
+    }
     let would = would_change(&told);
     let mut changes = told.clone();
     if wish.recurse.as_ref().is_some_and(|set| set.contains("silent")) {
@@ -318,7 +323,8 @@ fn adjust(
         format!("Directory {given} updated")
     };
     if !removed.is_empty() {
-        let names: Vec<String> = removed.iter().map(|(path, _)| paths::join(given, path)).collect();
+        let whole = clean::outermost(&removed);
+        let names: Vec<String> = whole.iter().map(|(path, _)| paths::join(given, path)).collect();
         changes.insert("removed".to_owned(), names.into());
         comment = format!("Files cleaned from directory {given}");
         // What goes needs no new attributes.

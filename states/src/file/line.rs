@@ -15,7 +15,7 @@ static SPEC: Spec = Spec {
     doc: "Insert, replace, delete or ensure one line of a file.\n\n`ensure` is the mode to use: the line is put next to another \
           one unless it is there. `match`, `before` and `after` are regular expressions or parts of a line.",
     params: &[
-        Param::required("mode", Kind::Text, "`ensure`, `insert`, `replace` or `delete`."),
+        Param::new("mode", Kind::Text, "`ensure`, `insert`, `replace` or `delete`."),
         Param::new("content", Kind::Text, "The line."),
         Param::new(
             "match",
@@ -55,6 +55,9 @@ impl State for Line {
     fn plan(&self, call: &Call<'_>, host: &Host<'_>) -> Result<Plan, Stop> {
         let args = call.args();
         let mode = args.text("mode").unwrap_or_default().to_lowercase();
+        if mode.is_empty() {
+            return Err(Stop::failed("Mode was not defined. How to process the file?"));
+        }
         if mode != "delete" && args.any("content").is_none() {
             return Err(Stop::failed("Content can only be empty if mode is ['delete']"));
         }
@@ -84,8 +87,7 @@ fn new_file(call: &Call<'_>, host: &Host<'_>) -> Result<Plan, Stop> {
     let Above::Dir(parent) = place::above(host, &name)? else {
         return Err(Stop::Failed(format!("{}: file not found", call.name())));
     };
-    let content = call.args().text("content").unwrap_or_default();
-    let new = format!("{}\n", content.trim_end());
+    let new = call.args().text("content").unwrap_or_default();
     let act = edit::create(call, host, &name, &parent, &new);
     Ok(
         Plan::change(vec![act], shown(call, "", &new), "Changes were made")

@@ -182,7 +182,7 @@ impl State for Managed {
             }
         }
         let given = call.name().to_owned();
-        let has_source = args.any("source").is_some() || contents.is_some();
+        let has_source = args.any("source").is_some_and(named) || contents.is_some();
         let replace = has_source && args.flag("replace", true);
         if exists && !replace {
             return attributes_only(call, &given, &there, &perms);
@@ -234,6 +234,11 @@ fn host_dir(host: &Host<'_>, name: &str, value: &Value) -> Result<Option<()>, St
         _ => false,
     };
     Ok(dir.then_some(()))
+}
+
+/// Whether a `source` names any, or is a list that does not.
+fn named(source: &serde_json::Value) -> bool {
+    source.is_array() || crate::args::truth(source)
 }
 
 /// The mode; `keep` is none here.

@@ -2,6 +2,7 @@
 //! `whole` what other modules that keep a text file do.
 
 mod absent;
+mod accumulated;
 mod append;
 mod blockreplace;
 mod clean;
@@ -22,10 +23,12 @@ mod rename;
 mod replace;
 mod serialize;
 mod symlink;
+mod tidied;
 mod touch;
 pub(crate) mod whole;
 
 pub use absent::Absent;
+pub use accumulated::Accumulated;
 pub use append::Append;
 pub use blockreplace::Blockreplace;
 pub use comment::{Comment, Uncomment};
@@ -41,4 +44,5 @@ pub use rename::Rename;
 pub use replace::Replace;
 pub use serialize::Serialize;
 pub use symlink::Symlink;
+pub use tidied::Tidied;
 pub use touch::Touch;

@@ -141,18 +141,17 @@ fn replace_link(
         return Ok(Plan::met(format!("File {} is in the correct state", wish.given)));
     };
     let meta = wish.perms.fresh(None, masked(call, 0o666));
-    let shown = match bytes.source {
-        None => diff(call, host, &there.path, wish)?,
-        Some(_) => "Replace symbolic link with regular file".to_owned(),
-    };
+    let shown = diff(call, host, &there.path, wish)?;
     let to = Value::File {
         content: bytes.content,
         size: bytes.size,
         meta,
     };
     let act = Act::assign(Address::Path(there.path.clone()), there.value.clone(), to);
-    let mut changes = Args::new();
-    changes.insert("diff".to_owned(), shown.into());
+    let mut changes = crate::plan::one("diff", shown);
+    if let Some(mode) = wish.perms.mode {
+        changes.insert("mode".to_owned(), octal(mode).into());
+    }
     let updated = format!("File {} updated", wish.given);
     Ok(Plan::change(vec![act], changes, updated).or_would(set_to_change(&wish.given), None))
 }
@@ -160,7 +159,12 @@ fn replace_link(
 /// Nothing is there.
 fn create(call: &Call<'_>, host: &Host<'_>, wish: &Wish) -> Result<Plan, Stop> {
     let given = &wish.given;
-    let would = crate::plan::one("newfile", given.as_str());
+    let shows = call.args().flag("new_file_diff", false) && wish.bytes.is_some();
+    let would = if shows {
+        crate::plan::one("diff", diff(call, host, "", wish)?)
+    } else {
+        crate::plan::one("newfile", given.as_str())
+    };
     let above = match &wish.above {
         Some(meta) => Above::Dir(meta.clone()),
         None => place::above(host, &wish.name)?,
@@ -181,20 +185,16 @@ fn create(call: &Call<'_>, host: &Host<'_>, wish: &Wish) -> Result<Plan, Stop> {
                 ..Plan::default()
             });
         }
-        Above::Missing(..) => return Err(Stop::failed("Parent directory not present")),
-        Above::Blocked(dir) => {
-            return Err(Stop::Failed(format!(
-                "The path '{dir}' already exists and is not a directory"
-            )));
+        Above::Blocked(_) if wish.makedirs => {
+            return Err(Stop::failed("Unable to manage file: Not a directory"));
         }
+        Above::Missing(..) | Above::Blocked(_) => return Err(Stop::failed("Parent directory not present")),
     };
     let meta = wish.perms.fresh(Some(&parent), masked(call, 0o666));
     let mut changes = Args::new();
     let mut comment = format!("File {given} updated");
     match &wish.bytes {
-        Some(_) if call.args().flag("new_file_diff", false) => {
-            changes.insert("diff".to_owned(), diff(call, host, "", wish)?.into());
-        }
+        Some(_) if shows => changes = would.clone(),
         Some(_) => {
             changes.insert("diff".to_owned(), "New file".into());
         }

@@ -168,7 +168,10 @@ impl State for Recurse {
                 .filter(|(_, kind)| !matches!(kind, SourcedKind::Dir));
             gone.retain(|(path, _)| !files.clone().any(|(file, _)| paths::below(path, file).is_some()));
             merged.acts.extend(clean::acts(&name, &gone));
-            removed = gone.iter().map(|(path, _)| paths::join(given, path)).collect();
+            removed = clean::outermost(&gone)
+                .iter()
+                .map(|(path, _)| paths::join(given, path))
+                .collect();
         }
         Ok(told(given, merged, removed))
     }

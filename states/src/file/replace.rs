@@ -88,6 +88,12 @@ impl State for Replace {
             }
             Err(stop) => return Err(stop),
         };
+        if there.text.contains('\0') {
+            return Err(Stop::Failed(format!(
+                "Cannot perform string replacements on a binary file: {}",
+                call.name()
+            )));
+        }
         let new = replaced(call, &there.text)?;
         if new == there.text {
             return Ok(Plan::met("No changes needed to be made"));

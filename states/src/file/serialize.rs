@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::place;
 use super::put::{self, Bytes, Wish};
+use crate::args::plain;
 use crate::perms::Perms;
 use crate::yaml::{self, Style};
 use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo};
@@ -16,11 +17,15 @@ pub struct Serialize;
 static SPEC: Spec = Spec {
     state: "file",
     fun: "serialize",
-    doc: "Manage a file that holds data, as JSON or YAML.\n\nKeys are sorted, so that the file changes only when the data does.",
+    doc: "Manage a file that holds data, as JSON, YAML or INI.\n\nKeys are sorted, so that the file changes only when the data does.",
     params: &[
         Param::new("dataset", Kind::Any, "The data."),
         Param::new("dataset_pillar", Kind::Text, "Pillar key that holds the data."),
-        Param::new("serializer", Kind::Text, "`yaml` (default) or `json`."),
+        Param::new(
+            "serializer",
+            Kind::Text,
+            "`yaml` (default), `json` or `configparser`.",
+        ),
         Param::new("formatter", Kind::Text, "The same as `serializer`."),
         Param::new(
             "serializer_opts",
@@ -86,6 +91,7 @@ impl State for Serialize {
         }
         let serializer = serializer(args)?;
         let mut data = dataset(call)?.clone();
+        let mut merging = None;
         if args.flag("merge_if_exists", false)
             && let Some(old) = host.bytes(&name)?
         {
@@ -94,6 +100,7 @@ impl State for Serialize {
             if merged == old {
                 return Ok(Plan::met(format!("The file {given} is in the correct state")));
             }
+            merging = Some(differences(&old, &merged));
             data = merged;
         }
         let text = text(&serializer, args, &data);
@@ -112,6 +119,14 @@ impl State for Serialize {
             above: None,
         };
         let mut plan = put::plan_file(call, host, &wish)?;
+        if let (Some(diff), true) = (merging, plan.changes.contains_key("diff")) {
+            let shown = if args.flag("show_changes", true) {
+                diff
+            } else {
+                "<show_changes=False>".into()
+            };
+            plan.changes.insert("diff".to_owned(), shown);
+        }
         if plan.would_comment.is_some() {
             plan.would_comment = Some(format!("Dataset will be serialized and stored into {given}"));
         }
@@ -124,7 +139,7 @@ fn serializer(args: &Args) -> Result<String, Stop> {
         (Some(_), Some(_)) => return Err(Stop::failed("Only one of serializer and formatter are allowed")),
         (one, other) => one.or(other).unwrap_or_else(|| "yaml".to_owned()).to_lowercase(),
     };
-    if matches!(name.as_str(), "json" | "yaml") {
+    if matches!(name.as_str(), "json" | "yaml" | "configparser") {
         return Ok(name);
     }
     Err(Stop::Failed(format!(
@@ -155,6 +170,24 @@ fn parsed(serializer: &str, bytes: &[u8]) -> Result<Json, Stop> {
         .map_err(|why| Stop::Failed(format!("Failed to deserialize existing data: {why}")))
 }
 
+/// What differs of two mappings, key by key, as Salt tells it.
+fn differences(old: &Json, new: &Json) -> Json {
+    let (Json::Object(before), Json::Object(after)) = (old, new) else {
+        return serde_json::json!({ "old": old, "new": new });
+    };
+    let changed = after
+        .iter()
+        .filter(|(key, value)| before.get(*key) != Some(value));
+    let told = changed.map(|(key, value)| {
+        let diff = match before.get(key) {
+            Some(old) => differences(old, value),
+            None => serde_json::json!({ "old": "<_null_>", "new": value }),
+        };
+        (key.clone(), diff)
+    });
+    told.collect::<Args>().into()
+}
+
 /// `over` laid over `base`: mappings key by key, everything else replaced.
 fn merged(base: &Json, over: &Json) -> Json {
     match (base, over) {
@@ -176,6 +209,9 @@ fn text(serializer: &str, args: &Args, data: &Json) -> String {
     let options = options(args);
     let flag = |key: &str, default| options.any(key).map_or(default, crate::args::truth);
     let beyond_ascii = args.any("encoding").is_some();
+    if serializer == "configparser" {
+        return sections(data);
+    }
     if serializer == "yaml" {
         let style = Style {
             sort_keys: flag("sort_keys", true),
@@ -195,6 +231,20 @@ fn text(serializer: &str, args: &Args, data: &Json) -> String {
     };
     writer.value(data, 0);
     writer.text + "\n"
+}
+
+/// Sections of `key = value` lines, as Python's configparser writes them.
+fn sections(data: &Json) -> String {
+    let mut text = String::new();
+    for (section, entries) in data.as_object().into_iter().flatten() {
+        text.push_str(&format!("[{section}]\n"));
+        for (key, value) in entries.as_object().into_iter().flatten() {
+            let value = plain(value).replace('\n', "\n\t");
+            text.push_str(&format!("{} = {value}\n", key.to_lowercase()));
+        }
+        text.push('\n');
+    }
+    text + "\n"
 }
 
 /// `serializer_opts`: a list of mappings, or one.

@@ -5,7 +5,7 @@ use proto::{Act, Address, Args, Meta, Question, Value};
 use super::place::{self, Above};
 use crate::perms::{self, Named, Perms, masked};
 use crate::plan::one;
-use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo, paths};
+use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo, Verdict, paths};
 
 /// `file.symlink`.
 #[derive(Debug)]
@@ -91,11 +91,16 @@ impl State for Symlink {
             }
             _ => {
                 let missing = format!("Directory {} for symlink is not present", paths::parent(&name));
-                if call.test {
-                    (Vec::new(), Meta::default(), format!("\n{missing}"))
-                } else {
-                    return Err(Stop::Failed(missing));
+                // An earlier state of the run may make the directory.
+                if call.test && there.is_absent() {
+                    return Ok(Plan {
+                        verdict: Verdict::WouldChange,
+                        changes: one("new", given),
+                        comment: format!("Symlink {given} to {target} is set for creation\n{missing}"),
+                        ..Plan::default()
+                    });
                 }
+                return Err(Stop::Failed(missing));
             }
         };
         let link = Value::Link {
@@ -193,6 +198,12 @@ fn occupied(
             })?
         };
         let at_backup = host.path(&backup)?;
+        let above = paths::parent(&backup);
+        if !matches!(host.follow(above)?, Value::Dir { .. }) {
+            return Err(Stop::Failed(format!(
+                "Unable to rename {given} to backup {backup} -> : Unable to move '{name}' to '{backup}': [Errno 2] No such file or directory: '{backup}'"
+            )));
+        }
         if !at_backup.is_absent() && !force {
             return Err(Stop::Failed(format!(
                 "Symlink & backup dest exists and Force not set. {given} -> {target} - backup: {backup}"

@@ -15,7 +15,7 @@ pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
         guard: guard(args),
         onlyif: guards(args, "onlyif"),
         unless: guards(args, "unless"),
-        creates: texts(args.get("creates")),
+        creates: creates(args.get("creates")),
         check_cmd: texts(args.get("check_cmd")),
         retry: args.get("retry").and_then(|value| retry(value, &mut wrong)),
         failhard: flag("failhard"),
@@ -28,6 +28,15 @@ pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
             .map(python::text),
     };
     (options, wrong)
+}
+
+/// A list of one is told as a list: its path stands twice.
+fn creates(value: Option<&Json>) -> Vec<String> {
+    let mut paths = texts(value);
+    if let (Some(Json::Array(_)), [only]) = (value, paths.as_slice()) {
+        paths.push(only.clone());
+    }
+    paths
 }
 
 fn texts(value: Option<&Json>) -> Vec<String> {

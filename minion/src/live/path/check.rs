@@ -95,6 +95,8 @@ impl Live {
         let name = staged.rsplit('/').next().unwrap_or(&staged);
         let real = place.path.rsplit('/').next().unwrap_or(&place.path);
         let said = said.replace(name, real);
-        Err(refused(format!("check_cmd execution failed\n{}", said.trim())))
+        Err(refused(
+            format!("check_cmd execution failed\n{}", said.trim()).trim_end(),
+        ))
     }
 }

@@ -1,0 +1,5 @@
+//! Salt's `environ` state module.
+
+mod setenv;
+
+pub use setenv::{Setenv, variables};
