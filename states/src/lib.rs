@@ -13,6 +13,7 @@ pub mod paths;
 mod perms;
 pub mod plan;
 mod regex;
+pub use regex::glob as fnmatch;
 pub mod registry;
 pub mod salt;
 mod source;

@@ -205,7 +205,7 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// A shell pattern as Python's `fnmatch` reads it: `*` also crosses slashes.
-pub(crate) fn glob(pattern: &str, path: &str) -> bool {
+pub fn glob(pattern: &str, path: &str) -> bool {
     let mut regex = String::from("(?s)^");
     let chars: Vec<char> = pattern.chars().collect();
     let mut at = 0;

@@ -16,57 +16,29 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "cmd.run",
         params: "cmd, cwd=None, stdin=None, runas=None",
-        doc: "Run a command and give what it says on both streams",
-        run: |live, args| {
-            Ok(json!(
-                run(
-                    live,
-                    args,
-                    &How {
-                        both: true,
-                        ..How::default()
-                    }
-                )?
-                .stdout
-            ))
-        },
+        run: |live, args| said(live, args, Stream::Both, false),
     },
     Function {
         name: "cmd.shell",
         params: "cmd, cwd=None, stdin=None, runas=None",
-        doc: "Run a command with a shell and give what it says on both streams",
-        run: |live, args| {
-            Ok(json!(
-                run(
-                    live,
-                    args,
-                    &How {
-                        both: true,
-                        shell: true
-                    }
-                )?
-                .stdout
-            ))
-        },
+        run: |live, args| said(live, args, Stream::Both, true),
     },
     Function {
         name: "cmd.run_stdout",
         params: "cmd, cwd=None, stdin=None, runas=None",
-        doc: "Run a command and give its standard output",
-        run: |live, args| Ok(json!(run(live, args, &How::default())?.stdout)),
+        run: |live, args| said(live, args, Stream::Out, false),
     },
     Function {
         name: "cmd.run_stderr",
         params: "cmd, cwd=None, stdin=None, runas=None",
-        doc: "Run a command and give its standard error",
-        run: |live, args| Ok(json!(run(live, args, &How::default())?.stderr)),
+        run: |live, args| said(live, args, Stream::Err, false),
     },
     Function {
         name: "cmd.run_all",
         params: "cmd, cwd=None, stdin=None, runas=None",
-        doc: "Run a command and give process id, exit code and both streams",
         run: |live, args| {
-            let output = run(live, args, &How::default())?;
+            let both = args.flag("redirect_stderr", false);
+            let output = run(live, args, &How { both, shell: false })?;
             Ok(json!({
                 "pid": output.pid,
                 "retcode": output.code,
@@ -78,19 +50,19 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "cmd.retcode",
         params: "cmd, cwd=None, stdin=None, runas=None",
-        doc: "Run a command and give its exit code",
-        run: |live, args| Ok(json!(run(live, args, &How::default())?.code)),
+        run: |live, args| {
+            let output = run(live, args, &How::default())?;
+            Ok(json!(if good(args, &output) { 0 } else { output.code }))
+        },
     },
     Function {
         name: "cmd.has_exec",
         params: "cmd",
-        doc: "Tell whether a program can be found",
         run: |live, args| Ok(json!(which(live, &args.need("cmd")?).is_some())),
     },
     Function {
         name: "cmd.which",
         params: "cmd",
-        doc: "Give the path of a program, or nothing",
         run: |live, args| Ok(json!(which(live, &args.need("cmd")?))),
     },
 ];
@@ -100,6 +72,38 @@ struct How {
     /// Both streams in one, in the order in which they were written.
     both: bool,
     shell: bool,
+}
+
+/// Which of a command's streams is wanted.
+#[derive(Debug, Clone, Copy)]
+enum Stream {
+    Both,
+    Out,
+    Err,
+}
+
+/// Whether a command counts as successful.
+fn good(args: &Args, output: &Output) -> bool {
+    let codes = match args.any("success_retcodes") {
+        Some(Json::Array(codes)) => codes.iter().filter_map(Json::as_i64).collect(),
+        Some(one) => Vec::from_iter(one.as_i64()),
+        None => Vec::new(),
+    };
+    output.code == 0 || codes.contains(&i64::from(output.code))
+}
+
+fn said(live: &mut Live, args: &Args, stream: Stream, shell: bool) -> Result<Json, String> {
+    let both = matches!(stream, Stream::Both);
+    let output = run(live, args, &How { both, shell })?;
+    let text = match stream {
+        Stream::Err => output.stderr.clone(),
+        _ => output.stdout.clone(),
+    };
+    if args.flag("raise_err", false) && !good(args, &output) {
+        return Err(text);
+    }
+    let hide = args.flag("hide_output", false);
+    Ok(json!(if hide { String::new() } else { text }))
 }
 
 fn which(live: &Live, name: &str) -> Option<String> {
@@ -130,6 +134,14 @@ fn run(live: &Live, args: &Args, how: &How) -> Result<Output, String> {
             .and_then(|text| u32::from_str_radix(&text, 8).ok()),
         ..Command::default()
     };
+    if let Some(first) = args.text("prepend_path") {
+        let path = command
+            .env
+            .get("PATH")
+            .map_or(crate::live::command::PATH, String::as_str);
+        let path = format!("{first}:{path}");
+        command.env.insert("PATH".to_owned(), path);
+    }
     if shell {
         let text = match words.as_slice() {
             [text] => text.clone(),
@@ -156,6 +168,15 @@ fn run(live: &Live, args: &Args, how: &How) -> Result<Output, String> {
         } else {
             words
         };
+    }
+    if !shell && let Some(program) = command.argv.get(if how.both { 4 } else { 0 }) {
+        // Without a shell a program that is not there is an exception; with one the shell complains.
+        let elsewhere = program.contains('/') || command.env.contains_key("PATH");
+        if !elsewhere && which(live, program).is_none() {
+            return Err(format!(
+                "Unable to run command: No such file or directory: '{program}'"
+            ));
+        }
     }
     let mut output = live.run(&command).map_err(|problem| problem.text)?;
     if output.timed_out {

@@ -9,7 +9,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "disk.usage",
         params: "",
-        doc: "Give size and use of each mounted file system, in KiB",
         run: |live, _| {
             let found: Map<String, Json> = mounts(live)
                 .into_iter()
@@ -23,9 +22,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "disk.percent",
-        params: "",
-        doc: "Give how full each mounted file system is",
-        run: |live, _| {
+        params: "args=None",
+        run: |live, args| {
+            let only = args.text("args");
             let found: Map<String, Json> = mounts(live)
                 .into_iter()
                 .filter_map(|(device, at, _)| {
@@ -33,13 +32,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
                     Some((at, usage.get("capacity")?.clone()))
                 })
                 .collect();
-            Ok(Json::Object(found))
+            Ok(match only {
+                Some(at) => found.get(&at).cloned().unwrap_or_default(),
+                None => Json::Object(found),
+            })
         },
     },
     Function {
         name: "mount.active",
         params: "",
-        doc: "Give all mounts with device, type and options",
         run: |live, _| {
             let text = live.text("/proc/self/mounts").unwrap_or_default();
             let mut found = Map::new();
@@ -59,7 +60,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "mount.is_mounted",
         params: "name",
-        doc: "Tell whether something is mounted at a path",
         run: |live, args| {
             let name = args.need("name")?;
             Ok(json!(mounts(live).into_iter().any(|(_, at, _)| at == name)))

@@ -10,46 +10,48 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "file.file_exists",
         params: "path",
-        doc: "Tell whether a path is a file, links followed",
         run: |live, args| Ok(json!(matches!(follow(live, args)?, Value::File { .. }))),
     },
     Function {
         name: "file.directory_exists",
         params: "path",
-        doc: "Tell whether a path is a directory, links followed",
         run: |live, args| Ok(json!(matches!(follow(live, args)?, Value::Dir { .. }))),
     },
     Function {
         name: "file.path_exists",
         params: "path",
-        doc: "Tell whether anything is at a path, links followed",
         run: |live, args| Ok(json!(!follow(live, args)?.is_absent())),
     },
     Function {
         name: "file.is_link",
         params: "path",
-        doc: "Tell whether a path is a symbolic link",
         run: |live, args| Ok(json!(matches!(itself(live, args)?, Value::Link { .. }))),
     },
     Function {
         name: "file.readlink",
         params: "path, canonicalize=False",
-        doc: "Give where a symbolic link points",
         run: |live, args| match itself(live, args)? {
-            Value::Link { to, .. } => Ok(json!(to)),
+            Value::Link { to, .. } if !args.flag("canonicalize", false) => Ok(json!(to)),
+            Value::Link { .. } => {
+                let real = std::fs::canonicalize(live.real(&args.need("path")?));
+                let real = real.map_err(|error| error.to_string())?;
+                let inside = real.strip_prefix(&live.root).unwrap_or(&real);
+                Ok(json!(format!(
+                    "/{}",
+                    inside.display().to_string().trim_start_matches('/')
+                )))
+            }
             _ => Err(format!("A valid link was not specified: {}", args.need("path")?)),
         },
     },
     Function {
         name: "file.read",
         params: "path",
-        doc: "Give a file's text",
         run: |live, args| Ok(json!(text(live, args)?)),
     },
     Function {
         name: "file.contains",
         params: "path, text",
-        doc: "Tell whether a file holds a text",
         run: |live, args| {
             let wanted = args.need("text")?;
             Ok(json!(
@@ -60,7 +62,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "file.get_hash",
         params: "path, form=sha256",
-        doc: "Give the digest of a file in hex",
         run: |live, args| {
             let path = args.need("path")?;
             let form = args.text("form").unwrap_or_else(|| "sha256".to_owned());
@@ -76,57 +77,46 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "file.stats",
         params: "path, hash_type=None, follow_symlinks=True",
-        doc: "Give kind, size, mode, owner and times of a path",
         run: stats,
     },
     Function {
         name: "file.get_mode",
         params: "path, follow_symlinks=True",
-        doc: "Give the permission bits of a path as four octal digits",
-        run: |live, args| Ok(meta(live, args)?.map_or(json!(""), |meta| json!(format!("{:04o}", meta.mode)))),
+        run: |live, args| Ok(json!(format!("{:04o}", meta(live, args)?.mode))),
     },
     Function {
         name: "file.get_user",
         params: "path, follow_symlinks=True",
-        doc: "Give the owner of a path by name",
         run: |live, args| {
-            let Some(meta) = meta(live, args)? else {
-                return Ok(json!(false));
-            };
-            Ok(json!(owner(live, meta.uid)))
+            let uid = meta(live, args)?.uid;
+            Ok(json!(owner(live, uid)))
         },
     },
     Function {
         name: "file.get_group",
         params: "path, follow_symlinks=True",
-        doc: "Give the group of a path by name",
         run: |live, args| {
-            let Some(meta) = meta(live, args)? else {
-                return Ok(json!(false));
-            };
-            Ok(json!(group(live, meta.gid)))
+            let gid = meta(live, args)?.gid;
+            Ok(json!(group(live, gid)))
         },
     },
     Function {
         name: "file.get_uid",
         params: "path, follow_symlinks=True",
-        doc: "Give the owner of a path by number",
-        run: |live, args| Ok(meta(live, args)?.map_or(json!(-1), |meta| json!(meta.uid))),
+        run: |live, args| Ok(json!(meta(live, args)?.uid)),
     },
     Function {
         name: "file.get_gid",
         params: "path, follow_symlinks=True",
-        doc: "Give the group of a path by number",
-        run: |live, args| Ok(meta(live, args)?.map_or(json!(-1), |meta| json!(meta.gid))),
+        run: |live, args| Ok(json!(meta(live, args)?.gid)),
     },
     Function {
         name: "file.readdir",
         params: "path",
-        doc: "List the names in a directory, `.` and `..` among them",
         run: |live, args| {
             let path = args.need("path")?;
             let entries = std::fs::read_dir(live.real(&path))
-                .map_err(|_| "A valid directory was not specified.".to_owned())?;
+                .map_err(|_| format!("A valid directory was not specified: {path}"))?;
             let mut names: Vec<String> = entries
                 .flatten()
                 .map(|entry| entry.file_name().to_string_lossy().into_owned())
@@ -139,7 +129,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "file.basename",
         params: "path",
-        doc: "Give the last component of a path",
         run: |_, args| {
             let path = args.need("path")?;
             Ok(json!(
@@ -150,7 +139,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "file.dirname",
         params: "path",
-        doc: "Give all but the last component of a path",
         run: |_, args| {
             let path = args.need("path")?;
             Ok(json!(match path.rsplit_once('/') {
@@ -163,7 +151,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "file.join",
         params: "*parts",
-        doc: "Join components to a path; an absolute one begins anew",
         run: |_, args| {
             let mut joined = String::new();
             for part in args.texts() {
@@ -191,13 +178,20 @@ fn follow(live: &mut Live, args: &Args) -> Result<Value, String> {
         .map_err(|problem| problem.text)
 }
 
-fn meta(live: &mut Live, args: &Args) -> Result<Option<Meta>, String> {
+fn meta(live: &mut Live, args: &Args) -> Result<Meta, String> {
     let value = if args.flag("follow_symlinks", true) {
         follow(live, args)?
     } else {
         itself(live, args)?
     };
-    Ok(value.meta().cloned())
+    value
+        .meta()
+        .cloned()
+        .ok_or_else(|| none(&args.need("path").unwrap_or_default()))
+}
+
+fn none(path: &str) -> String {
+    format!("Path not found: {path}")
 }
 
 fn text(live: &mut Live, args: &Args) -> Result<String, String> {
@@ -227,7 +221,7 @@ fn stats(live: &mut Live, args: &Args) -> Result<Json, String> {
     } else {
         std::fs::symlink_metadata(&real)
     };
-    let Ok(found) = found else { return Ok(json!({})) };
+    let Ok(found) = found else { return Err(none(&path)) };
     let kind = match found.file_type() {
         kind if kind.is_file() => "file",
         kind if kind.is_dir() => "dir",

@@ -9,7 +9,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "grains.get",
         params: "key, default=, delimiter=:",
-        doc: "Give one grain\n\nThe delimiter walks into mappings and lists.",
         run: |live, args| {
             let key = args.need("key")?;
             let delimiter = args.text("delimiter").unwrap_or_else(|| ":".to_owned());
@@ -20,13 +19,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "grains.items",
         params: "",
-        doc: "Give all grains",
         run: |live, _| Ok(Json::Object(live.all_grains())),
     },
     Function {
         name: "grains.item",
         params: "*args",
-        doc: "Give some grains by key",
         run: |live, args| {
             let mut found = Map::new();
             for key in args.texts() {
@@ -39,7 +36,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "grains.ls",
         params: "",
-        doc: "List the keys of all grains, sorted",
         run: |live, _| {
             let mut keys: Vec<String> = live.all_grains().keys().cloned().collect();
             keys.sort();
@@ -49,7 +45,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "grains.has_value",
         params: "key",
-        doc: "Tell whether a grain has a value that is true",
         run: |live, args| {
             Ok(json!(
                 live.grain(&args.need("key")?).is_some_and(|value| truth(&value))
@@ -59,7 +54,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "grains.equals",
         params: "key, value",
-        doc: "Tell whether a grain has this value",
         run: |live, args| {
             let found = live.grain(&args.need("key")?).unwrap_or(json!(""));
             Ok(json!(states::args::plain(&found) == args.need("value")?))

@@ -9,7 +9,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "group.info",
         params: "name",
-        doc: "Give a group; empty where there is none",
         run: |live, args| {
             Ok(live
                 .group_by_name(&args.need("name")?)
@@ -19,7 +18,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "group.getent",
         params: "",
-        doc: "Give all groups",
         run: |live, _| Ok(live.groups().iter().map(info).collect()),
     },
 ];

@@ -10,13 +10,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "mysql.version",
         params: "",
-        doc: "Give the version of the database server",
         run: |live, args| Ok(json!(first(&rows(live, args, "SELECT VERSION()")?))),
     },
     Function {
         name: "mysql.status",
         params: "",
-        doc: "Give the status variables of the database server",
         run: |live, args| {
             let found = rows(live, args, "SHOW GLOBAL STATUS")?;
             let pairs = found.into_iter().skip(1).filter_map(|row| {
@@ -29,19 +27,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "mysql.get_slave_status",
         params: "",
-        doc: "Give the state of replication, empty where there is none\n\nThe columns have the names the server gives them.",
         run: slave_status,
     },
     Function {
         name: "mysql.slave_status",
         params: "",
-        doc: "Give the state of replication, as `mysql.get_slave_status` does",
         run: slave_status,
     },
     Function {
         name: "mysql.user_exists",
         params: "user, host='localhost'",
-        doc: "Tell whether there is such an account",
         run: |live, args| {
             Ok(json!(
                 !read(live, args, MysqlKind::User, account(args)?)?.is_absent()
@@ -51,7 +46,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "mysql.db_exists",
         params: "name",
-        doc: "Tell whether there is such a database",
         run: |live, args| {
             Ok(json!(
                 !read(live, args, MysqlKind::Database, args.need("name")?)?.is_absent()
@@ -61,7 +55,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "mysql.user_grants",
         params: "user, host='localhost'",
-        doc: "Give the grants of an account, false where there is none\n\nWithout what the account logs in with.",
         run: |live, args| {
             let name = account(args)?;
             if read(live, args, MysqlKind::User, name.clone())?.is_absent() {
@@ -76,7 +69,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "mysql.query",
         params: "database, query",
-        doc: "Run statements in a database and give their rows\n\nAll values are texts.",
         run: |live, args| {
             let text = format!(
                 "USE {}; {}",

@@ -12,43 +12,36 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "network.get_hostname",
         params: "",
-        doc: "Give the host's name",
         run: |live, _| Ok(live.grain("nodename").unwrap_or_default()),
     },
     Function {
         name: "network.get_fqdn",
         params: "",
-        doc: "Give the host's full name",
         run: |live, _| Ok(live.grain("fqdn").unwrap_or_default()),
     },
     Function {
         name: "network.ip_addrs",
         params: "interface=None, include_loopback=False, cidr=None",
-        doc: "List IPv4 addresses\n\nOf one interface, or in one network, where that is asked.",
         run: four,
     },
     Function {
         name: "network.ipaddrs",
         params: "interface=None, include_loopback=False, cidr=None",
-        doc: "List IPv4 addresses",
         run: four,
     },
     Function {
         name: "network.ip_addrs6",
         params: "interface=None, include_loopback=False",
-        doc: "List IPv6 addresses",
         run: six,
     },
     Function {
         name: "network.ipaddrs6",
         params: "interface=None, include_loopback=False",
-        doc: "List IPv6 addresses",
         run: six,
     },
     Function {
         name: "network.interfaces",
         params: "",
-        doc: "Give all interfaces with their addresses",
         run: |live, _| {
             let all = interfaces(live).into_iter().map(|link| {
                 let mut shown = Map::new();
@@ -70,7 +63,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "network.interface_ip",
         params: "iface",
-        doc: "Give the first IPv4 address of an interface",
         run: |live, args| {
             let name = args.need("iface")?;
             let found = interfaces(live).into_iter().find(|link| link.name == name);
@@ -84,7 +76,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "network.hw_addr",
         params: "iface",
-        doc: "Give the hardware address of an interface",
         run: |live, args| {
             let name = args.need("iface")?;
             let found = interfaces(live).into_iter().find(|link| link.name == name);
@@ -94,12 +85,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "network.in_subnet",
         params: "cidr",
-        doc: "Tell whether the host has an address in a network",
         run: |live, args| {
             let cidr = args.need("cidr")?;
             let network = Network::parse(&cidr).ok_or_else(|| format!("Invalid CIDR '{cidr}'"))?;
             Ok(json!(
-                addresses(live, args, true)
+                addresses(live, args, false)
                     .into_iter()
                     .any(|ip| network.holds(ip))
             ))

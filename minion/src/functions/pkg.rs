@@ -10,17 +10,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "pkg.version",
         params: "*names",
-        doc: "Give the installed version of packages\n\nOne name gives a text, several a mapping; empty means not installed.",
-        run: |live, args| {
-            each(live, args, |live, name| {
-                Ok(installed(live, name)?.unwrap_or_default())
-            })
-        },
+        run: version,
     },
     Function {
         name: "pkg.latest_version",
         params: "*names",
-        doc: "Give the version an installation or upgrade would bring\n\nEmpty where the newest is installed already.",
         run: |live, args| {
             learn(live, args)?;
             each(live, args, |live, name| {
@@ -35,7 +29,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "pkg.available_version",
         params: "*names",
-        doc: "Give the version an installation or upgrade would bring",
         run: |live, args| {
             learn(live, args)?;
             each(live, args, |live, name| {
@@ -50,7 +43,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "pkg.upgrade_available",
         params: "name",
-        doc: "Tell whether another version than the installed one is offered",
         run: |live, args| {
             let name = args.need("name")?;
             let offer = live.offer(&name).map_err(|problem| problem.text)?;
@@ -62,15 +54,18 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "pkg.list_pkgs",
-        params: "",
-        doc: "Give all installed packages with their versions",
-        run: |live, _| {
+        params: "versions_as_list=False",
+        run: |live, args| {
+            let list = args.flag("versions_as_list", false);
             let status = live.packages().map_err(|problem| problem.text)?;
             let found: Map<String, Json> = status
                 .packages
                 .iter()
                 .filter(|(_, stanza)| stanza.installed())
-                .map(|(name, stanza)| (name.clone(), json!(stanza.version)))
+                .map(|(name, stanza)| {
+                    let version = json!(stanza.version);
+                    (name.clone(), if list { json!([version]) } else { version })
+                })
                 .collect();
             Ok(Json::Object(found))
         },
@@ -78,7 +73,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "pkg.list_upgrades",
         params: "refresh, dist_upgrade",
-        doc: "Give the packages an upgrade would change, with their new versions\n\n`refresh` reads the package lists anew first.",
         run: |live, args| {
             if args.flag("refresh", false) {
                 live.refresh().map_err(|problem| problem.text)?;
@@ -94,7 +88,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "lowpkg.bin_pkg_info",
         params: "path",
-        doc: "Tell name, version and architecture of a package file",
         run: |live, args| {
             let path = args.need("path")?;
             let hex = path.strip_prefix("object:").unwrap_or_default();
@@ -108,7 +101,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "pkg.list_repo_pkgs",
         params: "*names",
-        doc: "Give all versions the archives offer of packages",
         run: |live, args| {
             learn(live, args)?;
             let mut found = Map::new();
@@ -120,6 +112,26 @@ pub(super) static FUNCTIONS: &[Function] = &[
         },
     },
 ];
+
+/// A pattern stands for the installed packages it fits.
+fn version(live: &mut Live, args: &Args) -> Result<Json, String> {
+    let names = args.texts();
+    if !names.iter().any(|name| name.contains(['*', '?', '['])) {
+        return each(live, args, |live, name| {
+            Ok(installed(live, name)?.unwrap_or_default())
+        });
+    }
+    let status = live.packages().map_err(|problem| problem.text)?;
+    let packages = status.packages.iter().filter(|(_, stanza)| stanza.installed());
+    let mut found: Map<String, Json> = packages
+        .filter(|(name, _)| names.iter().any(|one| states::fnmatch(one, name)))
+        .map(|(name, stanza)| (name.clone(), json!(stanza.version)))
+        .collect();
+    for name in names.iter().filter(|name| !name.contains(['*', '?', '['])) {
+        found.entry(name.clone()).or_insert_with(|| json!(""));
+    }
+    Ok(Json::Object(found))
+}
 
 fn learn(live: &mut Live, args: &Args) -> Result<(), String> {
     let names = args.texts();
@@ -136,7 +148,7 @@ fn each(
     let mut names = args.texts();
     names.extend(args.text("name"));
     match names.as_slice() {
-        [] => Ok(json!("")),
+        [] => Ok(json!({})),
         [name] => Ok(json!(one(live, name)?)),
         names => {
             let mut found = Map::new();

@@ -12,61 +12,51 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "service.status",
         params: "name",
-        doc: "Tell whether a service runs",
         run: |live, args| Ok(json!(unit(live, args)?.active)),
     },
     Function {
         name: "service.enabled",
         params: "name",
-        doc: "Tell whether a service starts with the host",
         run: |live, args| Ok(json!(enabled(&unit(live, args)?))),
     },
     Function {
         name: "service.disabled",
         params: "name",
-        doc: "Tell whether a service does not start with the host",
         run: |live, args| Ok(json!(!enabled(&unit(live, args)?))),
     },
     Function {
         name: "service.available",
         params: "name",
-        doc: "Tell whether there is such a service",
         run: |live, args| Ok(json!(unit(live, args)?.known)),
     },
     Function {
         name: "service.missing",
         params: "name",
-        doc: "Tell whether there is no such service",
         run: |live, args| Ok(json!(!unit(live, args)?.known)),
     },
     Function {
         name: "service.masked",
         params: "name",
-        doc: "Tell whether a service is masked",
         run: |live, args| Ok(json!(unit(live, args)?.enablement.starts_with("masked"))),
     },
     Function {
         name: "service.get_all",
         params: "",
-        doc: "List all services that have a unit file, sorted",
         run: |live, _| Ok(json!(listed(live, |_| true)?)),
     },
     Function {
         name: "service.get_enabled",
         params: "",
-        doc: "List the services that start with the host, sorted",
         run: |live, _| Ok(json!(listed(live, |state| state.starts_with("enabled"))?)),
     },
     Function {
         name: "service.get_disabled",
         params: "",
-        doc: "List the services that are disabled, sorted",
         run: |live, _| Ok(json!(listed(live, |state| state == "disabled")?)),
     },
     Function {
         name: "service.get_running",
         params: "",
-        doc: "List the services that run, sorted",
         run: |live, _| {
             let argv = [
                 "systemctl",

@@ -9,7 +9,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "status.loadavg",
         params: "",
-        doc: "Give the load of the last 1, 5 and 15 minutes",
         run: |live, _| {
             let text = live.text("/proc/loadavg").unwrap_or_default();
             let mut loads = text
@@ -22,7 +21,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "status.uptime",
         params: "",
-        doc: "Give the seconds since boot, in several forms",
         run: |live, _| {
             let text = live.text("/proc/uptime").unwrap_or_default();
             let seconds = text
@@ -37,13 +35,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "status.meminfo",
         params: "",
-        doc: "Give the kernel's figures of memory",
         run: |live, _| Ok(figures(live, "/proc/meminfo")),
     },
     Function {
         name: "status.cpuinfo",
         params: "",
-        doc: "Give the kernel's description of the processor",
         run: |live, _| {
             let text = live.text("/proc/cpuinfo").unwrap_or_default();
             let mut found = Map::new();
@@ -61,7 +57,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "status.version",
         params: "",
-        doc: "Give the kernel's version",
         run: |live, _| Ok(json!(live.text("/proc/version").unwrap_or_default().trim())),
     },
 ];

@@ -10,7 +10,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "user.info",
         params: "name",
-        doc: "Give a user's account; empty where there is none",
         run: |live, args| {
             let name = args.need("name")?;
             let found = live.passwd_by_name(&name).filter(|user| user.name == name);
@@ -20,7 +19,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "user.list_users",
         params: "",
-        doc: "List the names of all users, sorted",
         run: |live, _| {
             let mut names: Vec<String> = live.passwd().into_iter().map(|user| user.name).collect();
             names.sort();
@@ -30,7 +28,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "user.list_groups",
         params: "name",
-        doc: "List the groups a user is in, sorted",
         run: |live, args| {
             let name = args.need("name")?;
             let found = live.passwd_by_name(&name);
@@ -40,19 +37,41 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "user.getent",
         params: "",
-        doc: "Give all accounts",
         run: |live, _| Ok(live.passwd().iter().map(|user| info(live, user)).collect()),
     },
     Function {
         name: "user.primary_group",
         params: "name",
-        doc: "Give the name of a user's primary group",
         run: |live, args| {
             let name = args.need("name")?;
             let user = live
                 .passwd_by_name(&name)
                 .ok_or_else(|| format!("User {name} does not exist"))?;
             Ok(json!(live.group_name(user.gid).unwrap_or_default()))
+        },
+    },
+    Function {
+        name: "shadow.info",
+        params: "name",
+        run: |live, args| {
+            let name = args.need("name")?;
+            let text = live.text("/etc/shadow").unwrap_or_default();
+            let line = text.lines().find(|line| line.split(':').next() == Some(&name));
+            let Some(line) = line else {
+                let none = [
+                    "name", "passwd", "lstchg", "min", "max", "warn", "inact", "expire",
+                ];
+                return Ok(none.iter().map(|key| ((*key).to_owned(), json!(""))).collect());
+            };
+            let fields: Vec<&str> = line.split(':').collect();
+            let at = |place: usize| fields.get(place).copied().unwrap_or_default();
+            let number = |place: usize| at(place).parse::<i64>().unwrap_or(-1);
+            // What locks an account is told, a hash never.
+            let hash = if at(1).len() > 2 { "********" } else { at(1) };
+            Ok(json!({
+                "name": name, "passwd": hash, "lstchg": number(2), "min": number(3), "max": number(4),
+                "warn": number(5), "inact": number(6), "expire": number(7),
+            }))
         },
     },
 ];
