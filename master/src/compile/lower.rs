@@ -22,6 +22,7 @@ use super::place::Sources;
 use super::python;
 use super::sources::{Blobs, Sourcing};
 
+mod guard;
 mod option;
 
 /// What a problem says about a function that does not exist.
@@ -122,6 +123,17 @@ impl Lowering<'_> {
         let (mut options, wrong) = option::options(&low.args);
         if own_check {
             options.check_cmd.clear();
+        }
+        for (key, guards) in [("onlyif", &mut options.onlyif), ("unless", &mut options.unless)] {
+            for guard in guards {
+                match guard::settled(self.oracle, guard.clone()) {
+                    Ok(settled) => *guard = settled,
+                    Err((message, help)) => {
+                        let problem = self.sources.error(low.place(key), message);
+                        self.problems.push(problem.with_help_if(help));
+                    }
+                }
+            }
         }
         for (key, message) in wrong {
             let at = low.place(key);

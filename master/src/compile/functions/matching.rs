@@ -82,16 +82,17 @@ fn search_by(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let minion = args.some("minion_id").map(|id| python::text(&id));
     let mut found = Vec::new();
     for (key, targets) in &table {
-        let targets: Vec<Json> = match targets {
-            Json::Array(targets) => targets.clone(),
+        let means = |target: &Json| oracle.matches_as(&kind, target, minion.as_deref());
+        let matches = match targets {
+            Json::Array(targets) => targets.iter().map(means).collect::<Result<Vec<_>, _>>()?,
             // Python takes a text letter by letter; so written it hardly matches what was meant.
             other => python::text(other)
                 .chars()
-                .map(|letter| Json::from(letter.to_string()))
+                .map(|letter| means(&letter.to_string().into()).unwrap_or(false))
                 .collect(),
         };
-        for target in &targets {
-            if oracle.matches_as(&kind, target, minion.as_deref())? {
+        for meant in matches {
+            if meant {
                 found.push(Json::from(key.as_str()));
             }
         }

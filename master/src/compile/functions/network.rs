@@ -53,8 +53,10 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     }),
     ("ip_in_subnet", |_, args| {
         let ip = args.text("ip_addr")?;
-        let net = Net::parse(&args.text("cidr")?)?;
-        let ip: IpAddr = ip.parse().map_err(|_| bad(&ip))?;
+        let net = Net::parse(&args.text("cidr")?);
+        let (Ok(net), Ok(ip)) = (net, ip.parse::<IpAddr>()) else {
+            return Ok(false.into());
+        };
         Ok(net.holds(ip).into())
     }),
     ("ip_networks", networks),
