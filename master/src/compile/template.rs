@@ -53,7 +53,6 @@ impl Failed {
         let problem = Diagnostic::error(message)
             .in_file(self.file)
             .at(self.line, self.column);
-        let problem = problem.with_help_if(meant(&self.message));
         let mut problem = match self.source {
             Some(text) => problem.with_source(&text),
             None => problem,
@@ -61,15 +60,6 @@ impl Failed {
         problem.notes = self.trail;
         problem.with_help_if(self.help)
     }
-}
-
-/// The function that may have been meant where there is none of a name.
-fn meant(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("AliasedLoader object' has no attribute '")?;
-    let near = reference::near(rest.split('\'').next()?)?;
-    Some(format!(
-        "did you mean `{near}`? `salt-rs doc` lists all functions"
-    ))
 }
 
 /// Renders a template.
