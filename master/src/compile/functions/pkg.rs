@@ -55,7 +55,6 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
         let packages: Map<String, Json> = packages.map(|(name, list)| (name, list.into())).collect();
         Ok(json!({"errors": [], "packages": packages}))
     }),
-    ("list_upgrades", list_upgrades),
     ("info_installed", info_installed),
 ];
 
@@ -144,41 +143,6 @@ fn files_of(oracle: &Oracle, args: &mut Args) -> Result<Vec<(String, Vec<String>
         all.push((name, files.map(str::to_owned).collect()));
     }
     Ok(all)
-}
-
-fn list_upgrades(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
-    if args.flag("refresh", false) {
-        return Err("pkg.list_upgrades: a template only looks: the lists are brought up to date by states with refresh".to_owned());
-    }
-    let mut found = Map::new();
-    if is_rpm(oracle) {
-        let output = asked::output(oracle, &["dnf", "-q", "--cacheonly", "check-update"])?;
-        for line in output.stdout.lines() {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            if let [name, version, _] = words.as_slice() {
-                let name = name.rsplit_once('.').map_or(*name, |(name, _)| name);
-                found.insert(name.to_owned(), (*version).into());
-            }
-        }
-        return Ok(Json::Object(found));
-    }
-    let way = if args.flag("dist_upgrade", true) {
-        "dist-upgrade"
-    } else {
-        "upgrade"
-    };
-    let text = asked::must(oracle, &["apt-get", "--just-print", way])?;
-    for line in text.lines().filter_map(|line| line.strip_prefix("Inst ")) {
-        // `name [old] (new origin [arch])`: without an old version it would be new.
-        if let (Some((name, rest)), Some((_, new))) = (line.split_once(" ["), line.split_once('('))
-            && !name.contains('(')
-            && rest.contains('(')
-        {
-            let version = new.split_whitespace().next().unwrap_or_default();
-            found.insert(name.to_owned(), version.into());
-        }
-    }
-    Ok(Json::Object(found))
 }
 
 fn info_installed(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
