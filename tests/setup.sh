@@ -9,6 +9,7 @@ wanted="
   unshare:util-linux nsenter:util-linux setpriv:util-linux pivot_root:util-linux mkfs.ext4:e2fsprogs
   strace:strace git:git sudo:sudo gzip:gzip nm:binutils cc:gcc
   openssl:openssl curl:curl
+  gpg:gpg gpg-agent:gpg-agent age:age
   dpkg-deb:dpkg setfacl:acl getfattr:attr time:time vagrant:vagrant
 "
 PATH=$PATH:/usr/sbin:/sbin

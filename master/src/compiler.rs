@@ -3,7 +3,7 @@
 //! A catalog whose inputs are the same as last time is taken from the cache: nothing is rendered (`cache`).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 use proto::{Digest, Question};
@@ -12,11 +12,14 @@ use serde_json::{Map, Value as Json, json};
 use crate::compile::diagnostic::Diagnostic;
 use crate::compile::explain::Explained;
 use crate::compile::lint::Lint;
-use crate::compile::{self, Grains, Input, Layout, Options, Roots, Stop, Tree, What};
+use crate::compile::lookup::Secrets;
+use crate::compile::{self, Grains, Input, Layout, Options, Own, Roots, Stop, Tree, What};
 use crate::fleet::{Compiled, Compiler, Host, told_grains};
+use crate::own::{Run, Sources};
+use crate::pillar::external::{External, Opened, Source as Origin};
 use crate::session::Cargo;
-use crate::settings::Settings;
-use crate::tree::Source;
+use crate::settings::{Settings, TreeSettings};
+use crate::tree::{self, Source};
 
 /// A stage to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +66,9 @@ pub struct TreeCompiler {
     pillar: Map<String, Json>,
     exclude: Vec<String>,
     known: Known,
+    run: Run,
+    /// Hosts whose catalogs stand on answers of the master.
+    looked: Mutex<BTreeSet<String>>,
 }
 
 impl TreeCompiler {
@@ -70,7 +76,7 @@ impl TreeCompiler {
     /// over every host's own.
     ///
     /// # Errors
-    /// A root of the tree that cannot be listed.
+    /// A root of the tree that cannot be listed, a branch of `ext_pillar` that cannot be opened.
     pub fn new(
         source: Arc<dyn Source>,
         settings: &Settings,
@@ -87,6 +93,11 @@ impl TreeCompiler {
                 salt: settings.salt.clone(),
                 nodegroups: settings.nodegroups.clone(),
                 pillar_from_host_grains: settings.pillar_from_host_grains,
+                own: Own {
+                    external: settings.external.clone(),
+                    branches: branches(settings)?,
+                    ..Own::default()
+                },
             }),
             what: if sls.is_empty() {
                 What::Highstate
@@ -96,7 +107,48 @@ impl TreeCompiler {
             pillar,
             exclude: Vec::new(),
             known,
+            run: Run::new(Sources::of(settings)),
+            looked: Mutex::default(),
         })
+    }
+
+    /// The secrets met so far, not to be shown.
+    pub fn secrets(&self) -> &Secrets {
+        self.run.secrets()
+    }
+
+    /// Compiles with whatever the master itself has to say, and tells whether it had.
+    fn answered<T>(&self, compile: impl Fn(Arc<Options>) -> T) -> (T, bool) {
+        self.run.answered(|known| {
+            let mut options = self.options.as_ref().clone();
+            options.own.known = known;
+            compile(Arc::new(options))
+        })
+    }
+
+    fn looked(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Problems may quote what was rendered.
+    fn masked(&self, mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        if !self.secrets().is_empty() {
+            for problem in &mut problems {
+                self.secrets().mask(&mut problem.message);
+                if let Some(help) = &mut problem.help {
+                    self.secrets().mask(help);
+                }
+            }
+        }
+        problems
+    }
+
+    fn seen<T>(&self, found: Result<T, Stop>) -> Seen<T> {
+        match found {
+            Ok(value) => Seen::Value(value),
+            Err(Stop::Ask(questions)) => Seen::Ask(questions),
+            Err(Stop::Broken(problems)) => Seen::Broken(self.masked(problems)),
+        }
     }
 
     /// Leaves out what these sls names declare.
@@ -111,7 +163,7 @@ impl TreeCompiler {
         self.tree.source.rev()
     }
 
-    fn input<'a>(&'a self, host: &'a Host) -> Input<'a> {
+    fn input<'a>(&'a self, host: &'a Host, options: Arc<Options>) -> Input<'a> {
         Input {
             minion: &host.id,
             grains: match self.known {
@@ -120,7 +172,7 @@ impl TreeCompiler {
             },
             answers: Arc::new(host.memory.answers.clone()),
             pillar: (!self.pillar.is_empty()).then_some(&self.pillar),
-            options: self.options.clone(),
+            options,
             what: &self.what,
             exclude: &self.exclude,
         }
@@ -128,26 +180,37 @@ impl TreeCompiler {
 
     /// All problems of the tree, and of what these hosts would get, as far as it is known.
     pub fn lint(&self, hosts: &[Host]) -> Lint {
-        let inputs: Vec<Input<'_>> = hosts.iter().map(|host| self.input(host)).collect();
-        compile::lint::lint(&self.tree, &self.options, &inputs)
+        let (mut lint, _) = self.answered(|options| {
+            let inputs: Vec<Input<'_>> = hosts
+                .iter()
+                .map(|host| self.input(host, options.clone()))
+                .collect();
+            compile::lint::lint(&self.tree, &options, &inputs)
+        });
+        lint.problems = self.masked(lint.problems);
+        lint
     }
 
     /// Shows a stage for one host.
     pub fn show(&self, host: &Host, view: View) -> Seen {
-        let input = self.input(host);
-        let shown = match view {
-            View::Top => compile::top(&self.tree, &input).map(|made| json!(made.value)),
-            View::High => compile::high(&self.tree, &input).map(|made| made.value.to_json()),
-            View::Low => compile::low(&self.tree, &input).map(|made| made.value.to_json()),
-            View::Pillar => compile::pillar(&self.tree, &input).map(|made| made.value.data),
-            View::Grains => self.grains(host),
-        };
-        seen(shown)
+        let (shown, _) = self.answered(|options| {
+            let input = self.input(host, options);
+            match view {
+                View::Top => compile::top(&self.tree, &input).map(|made| json!(made.value)),
+                View::High => compile::high(&self.tree, &input).map(|made| made.value.to_json()),
+                View::Low => compile::low(&self.tree, &input).map(|made| made.value.to_json()),
+                View::Pillar => compile::pillar(&self.tree, &input).map(|made| made.value.data),
+                View::Grains => self.grains(host),
+            }
+        });
+        self.seen(shown)
     }
 
     /// Says why a host gets what it gets, see [`compile::explain`].
     pub fn explain(&self, host: &Host, key: Option<&str>) -> Seen<Explained> {
-        seen(compile::explain(&self.tree, &self.input(host), key))
+        let (told, _) =
+            self.answered(|options| compile::explain(&self.tree, &self.input(host, options), key));
+        self.seen(told)
     }
 
     /// What an execution function gives for one host, or why it does not.
@@ -158,7 +221,10 @@ impl TreeCompiler {
         args: &[Json],
         kwargs: &Map<String, Json>,
     ) -> Result<Result<Json, String>, Stop> {
-        compile::call(&self.tree, &self.input(host), function, args, kwargs).map(|made| made.value)
+        let (given, ..) = self.answered(|options| {
+            compile::call(&self.tree, &self.input(host, options), function, args, kwargs)
+        });
+        given.map(|made| made.value)
     }
 
     fn grains(&self, host: &Host) -> Result<Json, Stop> {
@@ -173,26 +239,23 @@ impl TreeCompiler {
     }
 }
 
-fn seen<T>(found: Result<T, Stop>) -> Seen<T> {
-    match found {
-        Ok(value) => Seen::Value(value),
-        Err(Stop::Ask(questions)) => Seen::Ask(questions),
-        Err(Stop::Broken(problems)) => Seen::Broken(problems),
-    }
-}
-
 impl Compiler for TreeCompiler {
     fn compile(&self, host: &Host) -> Compiled {
-        match compile::compile(&self.tree, &self.input(host)) {
+        let (made, looked) =
+            self.answered(|options| compile::compile(&self.tree, &self.input(host, options)));
+        if looked {
+            self.looked().insert(host.id.clone());
+        }
+        match made {
             compile::Compiled::Ready(ready) if ready.nothing.is_some() => {
                 Compiled::Nothing(ready.nothing.unwrap_or_default())
             }
             compile::Compiled::Ready(ready) => match Cargo::pack(&ready.catalog, ready.blobs) {
-                Ok(cargo) => Compiled::Ready(cargo, ready.warnings),
+                Ok(cargo) => Compiled::Ready(cargo, self.masked(ready.warnings)),
                 Err(error) => Compiled::Broken(vec![Diagnostic::error(error.to_string())]),
             },
             compile::Compiled::Ask(questions) => Compiled::Ask(questions),
-            compile::Compiled::Broken(problems) => Compiled::Broken(problems),
+            compile::Compiled::Broken(problems) => Compiled::Broken(self.masked(problems)),
         }
     }
 
@@ -201,6 +264,16 @@ impl Compiler for TreeCompiler {
             What::Highstate => None,
             What::Sls(names) => Some(names),
         };
+        // A host whose catalog stands on answers of the master is compiled on every run. That it does is known only once
+        // it was compiled, so that what is remembered of it is never what a run begins with.
+        let looked = self.looked().contains(&host.id);
+        let branches: Vec<_> = self
+            .options
+            .own
+            .branches
+            .iter()
+            .map(|branch| branch.tree.source.rev())
+            .collect();
         // The agent's digest stands for this program's version: both are built together.
         let all = json!([
             env!("SALT_MINION_SHA256"),
@@ -216,9 +289,56 @@ impl Compiler for TreeCompiler {
             self.pillar,
             what,
             self.exclude,
+            branches,
+            looked,
         ]);
         Digest::of(all.to_string()).hex()
     }
+}
+
+/// The branches of `ext_pillar`, each at its commit, in the order of the settings.
+fn branches(settings: &Settings) -> Result<Vec<Opened>, Box<Diagnostic>> {
+    let mut opened = Vec::new();
+    for external in &settings.external {
+        let External {
+            source: Origin::Git(branches),
+            ..
+        } = external
+        else {
+            continue;
+        };
+        for branch in branches {
+            let place = TreeSettings {
+                url: branch.url.clone(),
+                rev: branch.rev.clone(),
+                salt: Vec::new(),
+                pillar: vec![branch.root.clone()],
+                signers: settings.tree.signers.clone(),
+            };
+            let source = tree::open(&place, &settings.state_dir)
+                .map_err(|error| Box::new(external.problem(&with_causes(&error))))?;
+            let roots = Roots {
+                states: IndexMap::new(),
+                pillar: IndexMap::from([(branch.env.clone(), vec![branch.root.clone()])]),
+            };
+            let layout = Arc::new(Layout::of(source.as_ref(), &roots)?);
+            opened.push(Opened {
+                tree: Tree { source, layout },
+                env: branch.env.clone(),
+            });
+        }
+    }
+    Ok(opened)
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        text = format!("{text}: {one}");
+        cause = one.source();
+    }
+    text
 }
 
 /// Directories by environment: Salt's own `file_roots` and `pillar_roots` where the settings have them, else the tree's.

@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod lab;
 pub mod ledger;
 pub mod link;
+pub mod own;
 pub mod pillar;
 pub mod report;
 pub mod roster;

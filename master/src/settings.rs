@@ -16,9 +16,11 @@ use thiserror::Error;
 use crate::compile::diagnostic::{Diagnostic, Severity, nearest};
 use crate::compile::yaml::{Node, Value};
 use crate::document::Document;
+use crate::pillar::external::External;
 use crate::tree::location::{Location, expand, normal};
 use crate::tree::signature;
 
+mod external;
 mod surroundings;
 
 pub use surroundings::Surroundings;
@@ -45,6 +47,8 @@ pub struct Settings {
     pub pillar_from_host_grains: bool,
     /// Salt's own options by Salt's names, and any further ones a tree reads with `config.get`.
     pub salt: Map<String, Json>,
+    /// Salt's `ext_pillar`.
+    pub external: Vec<External>,
     /// Warnings met while reading.
     pub warnings: Vec<Diagnostic>,
 }
@@ -133,6 +137,16 @@ const SALT_OPTIONS: &[&str] = &[
     "pillar_safe_render_error",
     "pillar_raise_on_missing",
     "pillar_opts",
+    "ext_pillar",
+    "ext_pillar_first",
+    "ext_pillar_timeout",
+    "git_pillar_base",
+    "decrypt_pillar",
+    "decrypt_pillar_default",
+    "decrypt_pillar_delimiter",
+    "decrypt_pillar_renderers",
+    "gpg_keydir",
+    "age_identity",
     "env_order",
     "default_top",
     "test",
@@ -178,6 +192,7 @@ impl Settings {
             nodegroups: IndexMap::new(),
             pillar_from_host_grains: false,
             salt: Map::new(),
+            external: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -233,6 +248,16 @@ impl Settings {
         }
         if let Some(node) = fields.take("salt") {
             self.salt = salt(document, node);
+            if let Some(entries) = node.value.get("ext_pillar") {
+                let git_base = self.salt.get("git_pillar_base").and_then(Json::as_str);
+                let around = external::Around {
+                    file: self.file.as_deref().unwrap_or(base),
+                    base,
+                    home,
+                    git_base: git_base.unwrap_or("master").to_owned(),
+                };
+                self.external = around.read(document, entries);
+            }
         }
         fields.finish(document);
     }

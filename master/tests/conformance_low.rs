@@ -358,7 +358,7 @@ fn case(dir: &Path) -> (Case, Json) {
     let options = Options {
         salt,
         nodegroups: nodegroups.collect(),
-        pillar_from_host_grains: false,
+        ..Options::default()
     };
     let minion = about
         .get("minion")

@@ -28,6 +28,8 @@ mod mysql;
 #[cfg(test)]
 mod netcfg;
 #[cfg(test)]
+mod own;
+#[cfg(test)]
 mod provided;
 #[cfg(test)]
 mod readme;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::context::{Context, merged};
 use super::options::{Selection, Targets};
+use crate::compile::lookup::Secrets;
 use crate::failure::{Failure, Kind};
 use crate::fleet::{
     Compiler, Converged, Fleet, Gate, Halt, Host, Prepared, Request, Unready, converge, prepare,
@@ -125,6 +126,7 @@ pub(super) fn perform(selection: &Selection, wish: Wish, context: &Context) -> R
     let compiler = compiler.excluding(exclude);
     let rev = compiler.rev().to_owned();
     let run = context.ledger.new_run()?;
+    let compiler = Arc::new(compiler);
     let job = Job {
         request: Request {
             run: run.to_string(),
@@ -134,7 +136,7 @@ pub(super) fn perform(selection: &Selection, wish: Wish, context: &Context) -> R
             told: Gate::opened(),
         },
         header: context.header(run, mode, &rev, sls),
-        compiler: Arc::new(compiler),
+        compiler: compiler.clone(),
         take_over: wish.take_over,
         halt: if wish.failhard {
             Halt::on_failure()
@@ -142,7 +144,8 @@ pub(super) fn perform(selection: &Selection, wish: Wish, context: &Context) -> R
             Halt::Never
         },
     };
-    let (hosts, open, epochs) = converge_all(context, hosts, &job)?;
+    let (mut hosts, open, epochs) = converge_all(context, hosts, &job)?;
+    cover(compiler.secrets(), &mut hosts);
     let result = RunResult {
         run: job.request.run,
         commit: rev,
@@ -154,6 +157,28 @@ pub(super) fn perform(selection: &Selection, wish: Wish, context: &Context) -> R
         open.finish(&result, &epochs)?;
     }
     Ok(result)
+}
+
+/// Covers decrypted values in what hosts report, before it is shown or recorded (P3).
+fn cover(secrets: &Secrets, hosts: &mut [HostResult]) {
+    if secrets.is_empty() {
+        return;
+    }
+    for host in hosts {
+        for state in &mut host.states {
+            secrets.mask(&mut state.name);
+            secrets.mask(&mut state.comment);
+            state
+                .changes
+                .values_mut()
+                .for_each(|value| secrets.mask_all(value));
+            state.warnings.iter_mut().for_each(|text| secrets.mask(text));
+        }
+        host.notes.iter_mut().for_each(|text| secrets.mask(text));
+        if let Some((cause, _)) = &mut host.error {
+            secrets.mask(cause);
+        }
+    }
 }
 
 /// One apply or plan, whatever its hosts.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use super::context::{Context, merged};
 use super::options::{Selection, Targets};
 use crate::compile::explain::{Explained, Followed, Origin};
+use crate::compile::lookup::Secrets;
 use crate::failure::{Failure, Kind};
 use crate::pillar::Step;
 use crate::report::screen::{Screen, Tone, tame};
@@ -40,7 +41,10 @@ pub(super) fn run(command: &Explain, context: &Context) -> Result<u8, Failure> {
     let mut problems = Vec::new();
     for mut host in context.hosts()? {
         match context.looked(&mut host, |host| compiler.explain(host, key)) {
-            Ok(explained) => found.push((host.id, explained)),
+            Ok(mut explained) => {
+                cover(compiler.secrets(), &mut explained);
+                found.push((host.id, explained));
+            }
             Err(broken) => problems.extend(broken),
         }
     }
@@ -77,6 +81,22 @@ pub(super) fn run(command: &Explain, context: &Context) -> Result<u8, Failure> {
         }
     }
     Ok(0)
+}
+
+/// Covers decrypted values (P3).
+fn cover(secrets: &Secrets, explained: &mut Explained) {
+    if let Some(followed) = &mut explained.pillar {
+        let values = followed.steps.iter_mut().map(|step| &mut step.value);
+        values
+            .chain(&mut followed.value)
+            .for_each(|value| secrets.mask_all(value));
+    }
+    for state in &mut explained.states {
+        state
+            .arguments
+            .values_mut()
+            .for_each(|(value, _)| secrets.mask_all(value));
+    }
 }
 
 fn to_json(explained: &Explained) -> Json {

@@ -21,6 +21,9 @@ pub(super) struct Show {
     pub(super) targets: Targets,
     #[command(flatten)]
     selection: Selection,
+    /// Show decrypted values as they are
+    #[arg(long)]
+    secrets: bool,
 }
 
 /// A stage of the compiler.
@@ -52,7 +55,10 @@ pub(super) fn run(command: &Show, context: &Context) -> Result<u8, Failure> {
     let mut problems: Vec<Diagnostic> = Vec::new();
     for mut host in context.hosts()? {
         match context.seen(&compiler, &mut host, view) {
-            Ok(value) => {
+            Ok(mut value) => {
+                if !command.secrets {
+                    compiler.secrets().mask_all(&mut value);
+                }
                 document.insert(host.id, value);
             }
             Err(found) => problems.extend(found),

@@ -4,7 +4,9 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
 use super::data::Lists;
+use super::lookup::Known;
 use super::python;
+use crate::pillar::external::{External, Opened};
 
 /// Options of a tree.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +17,19 @@ pub struct Options {
     pub nodegroups: IndexMap<String, Vec<String>>,
     /// Whether a grain that only the host claims may select pillar (requirement C3).
     pub pillar_from_host_grains: bool,
+    /// What the master adds of its own.
+    pub own: Own,
+}
+
+/// Data from beside the tree.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
+    /// `ext_pillar` in its order.
+    pub external: Vec<External>,
+    /// The branches it names, opened, in the same order.
+    pub branches: Vec<Opened>,
+    /// What the master answered so far.
+    pub known: Known,
 }
 
 impl Options {

@@ -17,6 +17,7 @@ use super::data;
 use super::files::Files;
 use super::functions::{self, reference};
 use super::inject;
+use super::lookup::{self, Cipher, Lookup};
 use super::options::Options;
 
 /// What a call says of a function that the host does not have.
@@ -98,6 +99,63 @@ impl Oracle {
             std::mem::take(&mut *locked(&self.asked)),
             std::mem::take(&mut *locked(&self.read)),
         )
+    }
+
+    /// An oracle of the same host for other files, with another pillar to see.
+    pub(crate) fn on(&self, files: Files, pillar: Json) -> Self {
+        Self {
+            minion: self.minion.clone(),
+            grains: self.grains.clone(),
+            options: self.options.clone(),
+            files,
+            pillar,
+            opts: self.opts.clone(),
+            answers: self.answers.clone(),
+            asked: Mutex::default(),
+            read: Mutex::default(),
+            depth: AtomicU32::new(0),
+            missed: AtomicU32::new(0),
+            risky: Mutex::default(),
+            chances: Mutex::default(),
+            me: OnceLock::new(),
+        }
+    }
+
+    /// Takes over what another one was asked.
+    pub(crate) fn absorb(&self, other: &Self) {
+        let (asked, read) = other.finish();
+        locked(&self.asked).extend(asked);
+        locked(&self.read).extend(read);
+        self.missed.fetch_add(other.unanswered(), Ordering::Relaxed);
+    }
+
+    /// What the master itself has to say; `None` when it is yet to be asked.
+    pub(crate) fn look(&self, lookup: Lookup) -> Option<lookup::Answer> {
+        let found = self.options.own.known.look(lookup);
+        if found.is_none() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// The text with its encrypted messages decrypted, from now on a secret; `None` when there are none in it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn decrypt(&self, cipher: Cipher, text: &str) -> Result<Option<String>, String> {
+        let plain = cipher.plain(text, |message| {
+            match self
+                .look(Lookup::Decrypt(cipher, message.to_owned()))
+                .transpose()?
+            {
+                Some(Json::String(plain)) => Ok(plain),
+                _ => Ok(String::new()),
+            }
+        })?;
+        if let Some(plain) = &plain {
+            self.options.own.known.secrets.note(&plain.as_str().into());
+        }
+        Ok(plain)
     }
 
     /// How often an answer was missing so far: a value made while this grew is worth nothing.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::diagnostic::Diagnostic;
 use super::gather::{Page, Sls};
+use super::lookup::Cipher;
 use super::oracle::Oracle;
 use super::place::{Lines, Place, Sources};
 use super::python;
@@ -68,8 +69,8 @@ enum Stage {
     Json,
     /// Leaves the text as it is.
     Same,
-    /// Lets values through that are not encrypted.
-    Gpg,
+    /// Decrypts.
+    Decrypt(Cipher),
 }
 
 impl Sls for Renderer {
@@ -173,7 +174,20 @@ impl Renderer {
                     made = Some((current.clone(), rendered.lines));
                 }
                 Stage::Same => {}
-                Stage::Gpg => self.gpg(node.as_ref().map(|(node, source)| (node, *source)), failed)?,
+                Stage::Decrypt(cipher) => match &mut node {
+                    Some((node, source)) => self.decrypt(node, *source, cipher, "", failed)?,
+                    None => {
+                        let plain = self.oracle.decrypt(cipher, &current).map_err(|why| {
+                            Box::new(
+                                Diagnostic::error(format!("{failed}: it cannot be decrypted: {why}"))
+                                    .in_file(subject.full),
+                            )
+                        })?;
+                        if let Some(plain) = plain {
+                            current = plain.into();
+                        }
+                    }
+                },
                 Stage::Yaml => {
                     let source = self.sources.add(subject.full, text.clone(), made.take());
                     let parsed = self.yaml(&current, &text, source, failed)?;
@@ -231,23 +245,40 @@ impl Renderer {
         }
     }
 
-    /// Encrypted values are refused: handing them on as they are would put the cipher text on hosts.
-    fn gpg(&self, document: Option<(&Node, u32)>, failed: &str) -> Result<(), Box<Diagnostic>> {
-        fn encrypted(node: &Node) -> Option<Mark> {
-            match &node.value {
-                Value::Text(text) if text.contains("-----BEGIN PGP MESSAGE-----") => Some(node.at),
-                Value::List(items) => items.iter().find_map(encrypted),
-                Value::Map(entries) => entries.iter().find_map(|(_, value)| encrypted(value)),
-                _ => None,
+    /// Decrypts every value below a node; `path` leads to it.
+    fn decrypt(
+        &self,
+        node: &mut Node,
+        source: u32,
+        cipher: Cipher,
+        path: &str,
+        failed: &str,
+    ) -> Result<(), Box<Diagnostic>> {
+        let mark = node.at;
+        match &mut node.value {
+            Value::Text(text) => match self.oracle.decrypt(cipher, text) {
+                Ok(Some(plain)) => *text = plain,
+                Ok(None) => {}
+                Err(why) => {
+                    let message = format!("{failed}: `{path}` cannot be decrypted: {why}");
+                    return Err(Box::new(self.sources.error(Place { source, mark }, message)));
+                }
+            },
+            Value::List(items) => {
+                for item in items {
+                    self.decrypt(item, source, cipher, path, failed)?;
+                }
             }
-        }
-        match document.and_then(|(node, source)| Some((encrypted(node)?, source))) {
-            None => Ok(()),
-            Some((mark, source)) => {
-                let message = format!("{failed}: values encrypted with GPG are not supported");
-                Err(Box::new(self.sources.error(Place { source, mark }, message)))
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    let colon = if path.is_empty() { "" } else { ":" };
+                    let path = format!("{path}{colon}{}", key.value.key_text());
+                    self.decrypt(value, source, cipher, &path, failed)?;
+                }
             }
+            _ => {}
         }
+        Ok(())
     }
 
     /// Parses the text a template made.
@@ -310,7 +341,8 @@ impl Renderer {
                 "jinja" => Stage::Jinja,
                 "yaml" | "yamlex" => Stage::Yaml,
                 "json" | "json5" => Stage::Json,
-                "gpg" => Stage::Gpg,
+                "gpg" => Stage::Decrypt(Cipher::Gpg),
+                "age" => Stage::Decrypt(Cipher::Age),
                 "text" => Stage::Same,
                 one if UNSUPPORTED.contains(&one) => {
                     let message = format!("{}: the renderer `{one}` is not supported", subject.failed);

@@ -71,7 +71,7 @@ pub enum Unready {
 pub async fn prepare(fleet: Fleet, compiler: Arc<dyn Compiler>, mut host: Host) -> Result<Prepared, Unready> {
     let mut contact = None;
     fleet.tell(Event::Step(host.id.clone(), "compiling")).await;
-    let inputs = compiler.inputs(&host);
+    let mut inputs = compiler.inputs(&host);
     let held = host
         .memory
         .catalog
@@ -79,7 +79,12 @@ pub async fn prepare(fleet: Fleet, compiler: Arc<dyn Compiler>, mut host: Host) 
         .and_then(|digest| digest.parse().ok());
     let (cargo, warnings) = match held {
         Some(digest) if host.memory.inputs.as_ref() == Some(&inputs) => (Cargo::held(digest), Vec::new()),
-        _ => settle(&fleet, &compiler, &mut host, &mut contact).await?,
+        _ => {
+            let made = settle(&fleet, &compiler, &mut host, &mut contact).await?;
+            // Only now is it known whether the master's own sources had a say.
+            inputs = compiler.inputs(&host);
+            made
+        }
     };
     Ok(Prepared {
         host,

@@ -32,6 +32,8 @@ pub(super) struct Documents {
     pub(super) trail: Option<Trail>,
     /// The entry of an include that is being read.
     entry: Place,
+    /// Documents as they were written, kept only where `decrypt_pillar` may have to name a place.
+    kept: Option<Vec<(u32, Node)>>,
 }
 
 /// One entry of `include`.
@@ -44,6 +46,7 @@ struct Include {
 
 impl Documents {
     pub(super) fn new(renderer: Renderer, merge: Merge, trail: Option<Trail>) -> Self {
+        let kept = super::decrypt::is_asked(&renderer.oracle).then(Vec::new);
         Self {
             renderer,
             merge,
@@ -51,7 +54,28 @@ impl Documents {
             problems: Vec::new(),
             trail,
             entry: Place::default(),
+            kept,
         }
+    }
+
+    /// A problem where the last document that has this path has it.
+    pub(super) fn problem_at(&self, path: &[String], message: &str) -> Diagnostic {
+        let found = self.kept.iter().flatten().rev().find_map(|(source, node)| {
+            let mut at = node;
+            let mut mark = node.at;
+            for part in path {
+                let Value::Map(entries) = &at.value else {
+                    return None;
+                };
+                let (key, value) = entries.iter().find(|(key, _)| key.value.key_text() == *part)?;
+                (mark, at) = (key.at, value);
+            }
+            Some(Place {
+                source: *source,
+                mark,
+            })
+        });
+        self.renderer.sources.error(found.unwrap_or_default(), message)
     }
 
     /// Lays the named documents of an environment over the pillar; Salt's words for what went wrong are added to
@@ -173,6 +197,9 @@ impl Documents {
             source,
             mark: node.at,
         };
+        if let Some(kept) = &mut self.kept {
+            kept.push((source, node.clone()));
+        }
         let said = self.said(env, name, source, &node);
         let place = |node: &Node| Place {
             source,

@@ -3,6 +3,8 @@
 mod run;
 pub(crate) mod script;
 pub(crate) mod stateful;
+
+pub use stateful::words;
 mod wait;
 
 use std::collections::BTreeMap;

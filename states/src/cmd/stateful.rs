@@ -125,7 +125,7 @@ fn pairs(line: &str) -> Option<Args> {
 }
 
 /// The words of a line as a shell splits them; `None` when a quote is not closed.
-pub(crate) fn words(line: &str) -> Option<Vec<String>> {
+pub fn words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

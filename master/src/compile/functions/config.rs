@@ -57,7 +57,7 @@ fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
                     .then(|| data::traverse(oracle.pillar.get("master")?, &key, &delimiter))
                     .flatten()
             });
-        return Ok(found.unwrap_or(default));
+        return super::sdb::resolved(oracle, found.unwrap_or(default));
     }
     let lists = oracle.options.pillar_lists();
     let overwrite = merge.as_ref().and_then(Json::as_str) == Some("overwrite");

@@ -36,6 +36,7 @@ mod random;
 pub mod reference;
 mod salt_version;
 mod saltutil;
+mod sdb;
 mod service;
 mod slsutil;
 mod sys;
@@ -80,6 +81,7 @@ const MODULES: &[(&str, &[(&str, Function)])] = &[
     ("saltutil", saltutil::FUNCTIONS),
     ("service", service::FUNCTIONS),
     ("shadow", random::SHADOW),
+    ("sdb", sdb::FUNCTIONS),
     ("slsutil", slsutil::FUNCTIONS),
     ("state", cp::STATE),
     ("status", disk::STATUS),
