@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value as Json};
 
 use crate::compile::diagnostic::{Diagnostic, did_you_mean};
-use crate::compile::yaml::{self, Mark, Node, Value};
+use crate::compile::yaml::{self, Mark, Node, Value, YamlError};
 
 /// What a value is, in words for a message.
 fn kind(node: &Node) -> &'static str {
@@ -42,16 +42,7 @@ impl<'a> Document<'a> {
         let root = match yaml::load(text) {
             Ok(root) => Some(root),
             Err(problem) => {
-                let index = usize::try_from(problem.at.line)
-                    .unwrap_or(usize::MAX)
-                    .saturating_sub(1);
-                let line = text.lines().nth(index);
-                let help = problem.help(line.unwrap_or_default());
-                let at = match problem.began {
-                    Some((began, _)) if line.is_none() => began,
-                    _ => problem.at,
-                };
-                document.report(at, problem.message, help);
+                document.malformed(problem);
                 None
             }
         };
@@ -60,20 +51,35 @@ impl<'a> Document<'a> {
 
     /// Records an error at a place.
     pub(crate) fn report(&mut self, at: Mark, message: impl Into<String>, help: Option<String>) {
-        let problem = Diagnostic::error(message);
+        let problem = Diagnostic::error(message).coded("settings");
+        self.problems.push(self.placed(problem, at).with_help_if(help));
+    }
+
+    /// Records that the text is no YAML.
+    fn malformed(&mut self, error: YamlError) {
+        let index = usize::try_from(error.at.line)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(1);
+        let line = self.text.lines().nth(index);
+        let help = error.help(line.unwrap_or_default());
+        let at = match error.began {
+            Some((began, _)) if line.is_none() => began,
+            _ => error.at,
+        };
+        let problem = Diagnostic::error(error.message);
         self.problems.push(self.placed(problem, at).with_help_if(help));
     }
 
     /// Records an error at a place whose text must not be shown, as it holds a secret.
     pub(crate) fn report_hidden(&mut self, at: Mark, message: impl Into<String>) {
-        let problem = Diagnostic::error(message);
+        let problem = Diagnostic::error(message).coded("settings");
         self.problems
             .push(problem.in_file(self.file.clone()).at(at.line, at.column));
     }
 
     /// Records a warning at a place.
     pub(crate) fn warn(&mut self, at: Mark, message: impl Into<String>, help: &str) {
-        let problem = Diagnostic::warning(message);
+        let problem = Diagnostic::warning(message).coded("settings");
         self.problems.push(self.placed(problem, at).with_help(help));
     }
 

@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use master::compile::codes::{CODES, Example};
 use master::compile::diagnostic::Diagnostic;
 use master::compile::{self, Compiled, Grains, Input, Layout, Options, Roots, Tree, What, lint};
 use master::roster::Roster;
@@ -118,7 +119,8 @@ fn made(name: &str, body: &str) -> (String, Vec<u8>) {
 fn told(problem: &Diagnostic) -> String {
     let place = problem.place().unwrap_or_else(|| "-".to_owned());
     let message = problem.message.lines().next().unwrap_or_default();
-    let mut text = format!("{place} {}: {message}\n", problem.severity);
+    let code = problem.code().unwrap_or("no code");
+    let mut text = format!("{place} {}[{code}]: {message}\n", problem.severity);
     for note in &problem.notes {
         let place = note.place().unwrap_or_else(|| "-".to_owned());
         writeln!(text, "  {place} {}", note.message).expect("text");
@@ -197,6 +199,37 @@ fn said(case: &Case) -> (String, String) {
         .iter()
         .filter(|one| !refused.iter().any(|other| same(one, other)));
     (told_compile, more.map(told).collect())
+}
+
+/// The examples of the codes are what they say.
+#[test]
+fn every_code_is_shown_by_its_example() {
+    for code in CODES.iter() {
+        let lint = |example: &Example| {
+            let mut sections = vec![(example.path.to_owned(), example.text.clone())];
+            if example.path != "salt/a.sls" {
+                sections.push(("salt/a.sls".to_owned(), "a:\n  test.nop: []\n".to_owned()));
+            }
+            let case = Case {
+                heading: String::new(),
+                sections,
+            };
+            said(&case)
+        };
+        let known = format!("[{}]", code.name);
+        if let Some(bad) = &code.bad {
+            let (compile, more) = lint(bad);
+            assert!(
+                format!("{compile}{more}").contains(&known),
+                "{}:\n{compile}{more}",
+                code.name
+            );
+        }
+        if let Some(good) = &code.good {
+            let (compile, more) = lint(good);
+            assert_eq!(format!("{compile}{more}"), "", "{}", code.name);
+        }
+    }
 }
 
 #[test]

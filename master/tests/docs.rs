@@ -11,6 +11,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use master::compile::codes;
+
 use master::compile::functions::reference::{self, Place};
 
 const HEAD: &str = "\
@@ -112,5 +114,34 @@ fn salt_modules_is_current() {
     assert!(
         have == want,
         "docs/salt-modules.md is stale: UPDATE_DOCS=1 cargo test -p salt-rs --test docs"
+    );
+}
+
+const LINT: &str = "\
+# What salt-rs says of a tree
+
+`salt-rs lint` tells all problems of a tree at once, each with file, line and column, a code, and the way out; `apply`,
+`plan` and `show` tell the errors among them the same way. `salt-rs lint --explain CODE` prints a section of this page.
+
+- Exit status 65 when there is an error. `--deny warnings` or `--deny CODE` makes warnings count too.
+- `--json` prints `errors` and `warnings`, each with `severity`, `code`, `message`, `file`, `line`, `column`, `help` and
+  `notes` (further places: the chain of calls, the edges of a cycle, the other declaration).
+- `--sarif` prints SARIF 2.1.0, which code hosting sites show beside the lines.
+- `# salt-rs: allow CODE, CODE` takes warnings away: behind a line that line's, on a line of its own those of the next
+  line, at the top of a file those of the whole file. Errors cannot be allowed.
+
+";
+
+#[test]
+fn lint_is_current() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/lint.md");
+    let want = format!("{LINT}{}", codes::markdown());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&page, &want).expect("the page is written");
+    }
+    let have = fs::read_to_string(&page).unwrap_or_default();
+    assert!(
+        have == want,
+        "docs/lint.md is stale: UPDATE_DOCS=1 cargo test -p salt-rs --test docs"
     );
 }

@@ -30,7 +30,11 @@ fn only(ran: &Ran) -> Value {
         .map(String::as_str)
         .collect();
     keys.sort_unstable();
-    assert_eq!(keys, ["column", "file", "help", "line", "message"], "{ran}");
+    let all = [
+        "code", "column", "file", "help", "line", "message", "notes", "severity",
+    ];
+    assert_eq!(keys, all, "{ran}");
+    assert_eq!(errors[0]["severity"], "error", "{ran}");
     errors[0].clone()
 }
 
@@ -317,7 +321,7 @@ fn wrong_use_of_the_command_line() {
 fn people_see_place_line_and_way_out() {
     let project = Project::new(&[TOP, ("salt/a.sls", "/x:\n  file.append:\n    - makedir: true\n")]);
     let ran = project.salt_rs(&["plan", "--local", "--worktree"]).expect(TREE);
-    let want = "error: Passed invalid arguments: 'makedir' is an invalid keyword argument for 'file.append'.\n  ┌ salt/a.sls:3:7\n  │     - makedir: true\n  │       ^^^^^^^\n  └ help: did you mean `makedirs`?\n";
+    let want = "error[unknown-argument]: Passed invalid arguments: 'makedir' is an invalid keyword argument for 'file.append'.\n  ┌ salt/a.sls:3:7\n  │     - makedir: true\n  │       ^^^^^^^\n  └ help: did you mean `makedirs`?\n";
     assert_eq!(ran.stderr, want);
     assert_eq!(ran.stdout, "");
 }

@@ -157,11 +157,15 @@ fn tell(screen: &Screen, failure: &Failure) {
 
 /// A problem as the contract prints it.
 fn problem_json(problem: &crate::compile::diagnostic::Diagnostic) -> serde_json::Value {
+    let notes: Vec<_> = problem.notes.iter().map(|note| serde_json::json!(note)).collect();
     serde_json::json!({
+        "severity": problem.severity,
+        "code": problem.code(),
         "message": problem.message,
         "file": problem.file,
         "line": problem.line,
         "column": problem.column,
         "help": problem.help,
+        "notes": notes,
     })
 }

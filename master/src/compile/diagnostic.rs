@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::codes;
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,6 +47,8 @@ pub struct Note {
 pub struct Diagnostic {
     /// Whether it stops the run.
     pub severity: Severity,
+    /// Its code, where it was given one; [`Diagnostic::code`] knows the others.
+    code: Option<&'static str>,
     /// What is wrong, as a lower-case sentence fragment or in Salt's own words.
     pub message: String,
     /// The file as the user knows it.
@@ -78,6 +82,7 @@ impl Diagnostic {
     fn new(severity: Severity, message: String) -> Self {
         Self {
             severity,
+            code: None,
             message,
             file: None,
             line: None,
@@ -86,6 +91,21 @@ impl Diagnostic {
             excerpt: None,
             notes: Vec::new(),
         }
+    }
+
+    /// Gives it a code of the registry.
+    #[must_use]
+    pub fn coded(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// The stable short name of this kind of problem. What has no place in a file has none.
+    pub fn code(&self) -> Option<&'static str> {
+        self.code.or_else(|| {
+            self.file.as_ref()?;
+            codes::recognise(&self.message).map(|code| code.name)
+        })
     }
 
     /// Names the file.
@@ -197,7 +217,10 @@ fn discreet(line: &str) -> Cow<'_, str> {
 /// could steer a terminal are escaped (requirement W3), since excerpts come from files anybody may have written.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.severity, harmless(&self.message))?;
+        match self.code() {
+            Some(code) => write!(f, "{}[{code}]: {}", self.severity, harmless(&self.message))?,
+            None => write!(f, "{}: {}", self.severity, harmless(&self.message))?,
+        }
         let place = self.place();
         let help = self.help.as_ref().map(|help| format!("help: {help}"));
         let notes: Vec<String> = self

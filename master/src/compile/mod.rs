@@ -13,6 +13,7 @@ use indexmap::IndexMap;
 use proto::{Answer, Answers, Catalog, Digest, Question};
 use serde_json::{Map, Value as Json};
 
+pub mod codes;
 pub(crate) mod data;
 mod declare;
 pub mod diagnostic;

@@ -7,9 +7,10 @@ use indexmap::IndexMap;
 use serde_json::Map;
 
 use super::declared::Judge;
+use super::habits;
 use crate::compile::diagnostic::{Diagnostic, did_you_mean};
 use crate::compile::extend;
-use crate::compile::files::Which;
+use crate::compile::files::{Files, Which};
 use crate::compile::gather::{Gather, Page, Sls};
 use crate::compile::graph::Graph;
 use crate::compile::high::High;
@@ -28,8 +29,22 @@ const OUTSIDE: [&str; 8] = [
     "pillar", "grains", "salt", "opts", "import", "include", "context", "id",
 ];
 
+/// How the names of sls files and templates end.
+const ENDINGS: [&str; 4] = [".sls", ".jinja", ".jinja2", ".j2"];
+
 /// Beginning of the message of a template that cannot be parsed.
 const SYNTAX: &str = "Jinja syntax error";
+
+/// The files that authors write: sls files and templates, by their path in the tree.
+pub(super) fn written(files: &Files) -> Vec<String> {
+    let envs: Vec<&str> = files.envs().collect();
+    let named = |path: &str| ENDINGS.iter().any(|end| path.ends_with(end));
+    envs.iter()
+        .flat_map(|env| files.all(env))
+        .filter(|(path, entry)| named(path) && matches!(entry.kind, Kind::File { .. }))
+        .map(|(_, entry)| entry.full.clone())
+        .collect()
+}
 
 /// Problems of all files below the roots.
 pub(super) fn all(oracle: Arc<Oracle>, which: Which) -> Vec<Diagnostic> {
@@ -80,9 +95,7 @@ impl Reading<'_> {
     fn templates(&mut self) {
         let oracle = self.renderer.oracle.clone();
         for (path, entry) in oracle.files.all(self.env) {
-            let named = [".sls", ".jinja", ".jinja2", ".j2"]
-                .iter()
-                .any(|end| path.ends_with(end));
+            let named = ENDINGS.iter().any(|end| path.ends_with(end));
             if !named || !matches!(entry.kind, Kind::File { .. }) {
                 continue;
             }
@@ -328,8 +341,17 @@ impl Reading<'_> {
         };
         self.problems
             .extend(everything.iter().flat_map(|low| judge.chunk(low)));
+        let held = habits::held(&everything);
+        let sources = &self.renderer.sources;
+        self.problems.extend(
+            everything
+                .iter()
+                .flat_map(|low| habits::chunk(low, &held, sources)),
+        );
+        self.problems.extend(habits::clashes(&everything, sources));
         let graph = Graph::of(&everything);
         if self.open.is_empty() {
+            self.problems.extend(habits::together(&everything, sources));
             for low in &everything {
                 self.problems.extend(judge.references(low, &everything, &graph));
             }

@@ -4,11 +4,15 @@
 //! host is compiled for each host of the roster with the grains that are known of it; where one is missing nothing is
 //! said of that host. `declared` judges chunks, `traps` warns of what YAML makes of plain words.
 
+mod allow;
 mod declared;
 mod files;
+mod habits;
+pub mod sarif;
 mod traps;
+mod unused;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -40,6 +44,7 @@ pub fn lint(tree: &Tree, options: &Arc<Options>, inputs: &[Input<'_>]) -> Lint {
     let mut problems = Vec::new();
     for which in [Which::States, Which::Pillar] {
         problems.extend(files::all(nobody(tree, options, which), which));
+        problems.extend(unused::told(&Files::new(tree, which)));
     }
     let mut unknown = Vec::new();
     for input in inputs {
@@ -50,11 +55,13 @@ pub fn lint(tree: &Tree, options: &Arc<Options>, inputs: &[Input<'_>]) -> Lint {
                 files,
                 sources: &renderer.sources,
             };
-            Ok(ordered
-                .lows
-                .iter()
-                .flat_map(|low| judge.chunk(low))
-                .collect::<Vec<_>>())
+            let held = habits::Held::new();
+            let mut found = habits::together(&ordered.lows, &renderer.sources);
+            for low in &ordered.lows {
+                found.extend(judge.chunk(low));
+                found.extend(habits::chunk(low, &held, &renderer.sources));
+            }
+            Ok(found)
         });
         match made {
             Ok(made) => problems.extend(made.value.into_iter().chain(made.warnings)),
@@ -62,8 +69,14 @@ pub fn lint(tree: &Tree, options: &Arc<Options>, inputs: &[Input<'_>]) -> Lint {
             Err(Stop::Ask(_)) => unknown.push(input.minion.to_owned()),
         }
     }
+    let written: BTreeSet<String> = [Which::States, Which::Pillar]
+        .into_iter()
+        .flat_map(|which| files::written(&Files::new(tree, which)))
+        .collect();
+    let files = Files::new(tree, Which::States);
+    let text = |file: &str| Some(files.text_at(file)?.to_string());
     Lint {
-        problems: tidy(problems),
+        problems: by_place(allow::apply(without_echoes(tidy(problems)), written, text)),
         unknown,
     }
 }
@@ -84,6 +97,30 @@ fn nobody(tree: &Tree, options: &Arc<Options>, which: Which) -> Arc<Oracle> {
         Files::new(tree, which),
         Json::Object(Map::new()),
     ))
+}
+
+/// In the order of files and lines.
+fn by_place(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    problems
+}
+
+/// A clash between roles is no news where a host has both, nor what is unused while a top file is broken.
+fn without_echoes(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let top = |problem: &Diagnostic| {
+        let file = problem.file.as_deref().unwrap_or_default();
+        problem.severity == Severity::Error && file.ends_with("top.sls")
+    };
+    if problems.iter().any(top) {
+        problems.retain(|problem| problem.code() != Some("unused-file"));
+    }
+    let known: Vec<Option<String>> = problems
+        .iter()
+        .filter(|problem| problem.code() == Some("duplicate-id"))
+        .map(Diagnostic::place)
+        .collect();
+    problems.retain(|problem| problem.code() != Some("role-clash") || !known.contains(&problem.place()));
+    problems
 }
 
 /// In the order of files and lines, each once.

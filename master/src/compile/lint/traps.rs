@@ -15,8 +15,8 @@ pub(super) fn traps(low: &Low, spec: &Spec, sources: &Sources) -> Vec<Diagnostic
     let mut found = Vec::new();
     for (key, value) in &low.args {
         let at = low.place(key);
-        let mut warn = |message: String, help: String| {
-            let mut problem = sources.error(at, message).with_help(help);
+        let mut warn = |code: &'static str, message: String, help: String| {
+            let mut problem = sources.error(at, message).coded(code).with_help(help);
             problem.severity = Severity::Warning;
             found.push(problem);
         };
@@ -25,21 +25,24 @@ pub(super) fn traps(low: &Low, spec: &Spec, sources: &Sources) -> Vec<Diagnostic
                 let near = misspelt(key).filter(|_| value.is_array());
                 if let Some(near) = near {
                     let message = format!("`{key}` is no requisite");
-                    warn(message, format!("did you mean `{near}`?"));
+                    warn("misspelt-requisite", message, format!("did you mean `{near}`?"));
                 } else if KNOWN.contains(&spec.state) && !low.args.contains_key("template") {
                     let message = format!("`{key}` does nothing: {} has no such parameter", spec.name());
                     let near = did_you_mean(key, spec.params.iter().map(|param| param.name));
                     warn(
+                        "ignored-argument",
                         message,
                         near.unwrap_or_else(|| format!("see `salt-rs doc {}`", spec.name())),
                     );
                 }
             }
             (Some(Kind::Map), Json::Null) if matches!(key.as_str(), "context" | "defaults") => warn(
+                "wrong-indent",
                 format!("nothing is below `{key}:`; keys in the same column are arguments beside it"),
                 format!("indent them further than `{key}`"),
             ),
             (Some(Kind::Mode), Json::Number(_) | Json::String(_)) if !is_mode(&python::text(value)) => warn(
+                "octal-mode",
                 format!("{} is no octal mode", python::text(value)),
                 "a mode has the digits 0 to 7, such as '0644'".to_owned(),
             ),
@@ -49,7 +52,13 @@ pub(super) fn traps(low: &Low, spec: &Spec, sources: &Sources) -> Vec<Diagnostic
                     written(&excerpt, key).filter(|written| *written != python::text(value))
                 {
                     let kind = python::type_name(value);
+                    let code = if value.is_boolean() {
+                        "plain-truth"
+                    } else {
+                        "plain-number"
+                    };
                     warn(
+                        code,
                         format!("`{written}` is read as {} ({kind})", python::text(value)),
                         format!("write '{written}' in quotes to keep it as it is"),
                     );
