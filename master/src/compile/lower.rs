@@ -287,15 +287,22 @@ fn contents_of(args: &mut Args, from: &str, read: &dyn Fn(&str) -> Option<Json>)
     }
 }
 
-/// What the `file.accumulated` states gather, by file and by name of the accumulator.
+/// What the `file.accumulated` states gather, by file and by name of the accumulator. One that no file state requires fails,
+/// and gathers nothing.
 fn accumulators(ordered: &Ordered) -> BTreeMap<String, Args> {
     let mut found = BTreeMap::<String, Args>::new();
-    let lows = ordered
-        .steps
-        .iter()
-        .filter(|step| !step.check)
-        .map(|step| &ordered.lows[step.low]);
-    for low in lows.filter(|low| low.state == "file" && low.fun == "accumulated") {
+    let is_file = |low: usize| ordered.lows[low].state == "file";
+    for (place, step) in ordered.steps.iter().enumerate() {
+        let low = &ordered.lows[step.low];
+        if step.check || low.state != "file" || low.fun != "accumulated" {
+            continue;
+        }
+        let feeds = |other: &super::order::Step| {
+            is_file(other.low) && other.needs.iter().any(|need| need.on.contains(&place))
+        };
+        if !ordered.steps.iter().any(feeds) {
+            continue;
+        }
         let (Some(file), Some(text)) = (low.args.get("filename"), low.args.get("text")) else {
             continue;
         };

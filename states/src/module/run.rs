@@ -225,7 +225,11 @@ fn plan(call: &Call<'_>, host: &Host<'_>) -> Result<Plan, Stop> {
         }
         match wanted.ask(host) {
             Ok(Some(value)) if good(&value) => {
-                told.push(format!("{}: {}", wanted.fun, plain(&value)));
+                let shown = match &value {
+                    Json::Object(map) => map.get("comment").map_or("Success".to_owned(), plain),
+                    other => plain(other),
+                };
+                told.push(format!("{}: {shown}", wanted.fun));
                 changes.insert(wanted.fun.clone(), value);
             }
             Ok(Some(value)) => failed.push(format!("'{}': {}", wanted.fun, plain(&value))),
