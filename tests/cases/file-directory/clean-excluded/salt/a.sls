@@ -1,0 +1,5 @@
+tidy:
+  file.directory:
+    - name: @SANDBOX@/d
+    - clean: True
+    - exclude_pat: E@(s/keep|top)
