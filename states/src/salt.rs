@@ -232,6 +232,41 @@ static MISSING: &[(&str, &str)] = &[
         "a shared store is no state of a host: `cmd.run` with its program and `unless`",
     ),
     (
+        "acl",
+        "`cmd.run: setfacl …` with `unless: getfacl … | grep …`, on a path that `file.directory` manages",
+    ),
+    (
+        "apache.configfile",
+        "`file.managed` for the file, and `apache_conf.enabled` or `apache_site.enabled`",
+    ),
+    (
+        "firewalld firewall",
+        "`cmd.run: firewall-cmd --permanent …` with `unless`; or the states nftables and iptables",
+    ),
+    (
+        "ipset",
+        "a set of nftables in a file by `file.managed`, or `cmd.run: ipset` with `unless`",
+    ),
+    (
+        "grains",
+        "what a host says of itself is not written by a state: the roster's `grains` assert it, and may select pillar",
+    ),
+    ("gem", "`source` of `gem.installed`"),
+    ("logrotate", "`file.managed` for a file in /etc/logrotate.d"),
+    (
+        "postgres_*",
+        "`cmd.run: psql …` with `runas: postgres` and `unless`, its databases and users being the server's own",
+    ),
+    (
+        "quota",
+        "`mount.mounted` with the options, and `cmd.run: quotaon` with `unless`",
+    ),
+    (
+        "selinux",
+        "`cmd.run: setsebool -P …` or `semanage …` with `unless`; `file.managed` for /etc/selinux/config",
+    ),
+    ("webutil", "`cmd.run: htpasswd …` with `unless: htpasswd -v …`"),
+    (
         "apt.*",
         "`pkg.held`, or `file.managed` for /etc/apt/preferences.d",
     ),

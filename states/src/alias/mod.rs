@@ -2,6 +2,7 @@
 
 use proto::{Act, Args, Command, Meta};
 
+use crate::args::plain;
 use crate::file::whole::Whole;
 use crate::plan::one;
 use crate::{ArgsExt, Call, Host, Kind, Param, Plan, Spec, State, Stop, Undo};
@@ -51,6 +52,7 @@ impl State for Present {
         if target.is_empty() || target.contains('\n') {
             return Err(Stop::failed("target can not be an empty string"));
         }
+        let shown = call.args().any("target").map(plain).unwrap_or_default();
         let file = Whole::read(host, FILE)?;
         if file
             .text
@@ -76,10 +78,10 @@ impl State for Present {
         let plan = Plan::change(
             acts(host, &file, &text),
             one("alias", name),
-            format!("Set email alias {name} -> {target}"),
+            format!("Set email alias {name} -> {shown}"),
         );
         Ok(plan.or_would(
-            format!("Alias {name} -> {target} is set to be added"),
+            format!("Alias {name} -> {shown} is set to be added"),
             Some(Args::new()),
         ))
     }
