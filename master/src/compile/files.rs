@@ -11,6 +11,9 @@ use indexmap::IndexMap;
 use super::diagnostic::Diagnostic;
 use crate::tree::{Kind, Source};
 
+/// Largest file that is rendered.
+const LONGEST: usize = 16 << 20;
+
 /// Directories of a tree by environment, first match wins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roots {
@@ -251,6 +254,9 @@ impl Files {
         let Some(bytes) = self.read(env, path)? else {
             return Ok(None);
         };
+        if bytes.len() > LONGEST {
+            return Err(format!("{path} is larger than {} MiB", LONGEST >> 20));
+        }
         match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(Some(text.into())),
             Err(_) => Err(format!("{path} is not UTF-8 text")),

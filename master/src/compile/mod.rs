@@ -39,6 +39,7 @@ pub(crate) mod python;
 pub(crate) mod render;
 mod requisite;
 pub(crate) mod sources;
+mod stages;
 mod template;
 pub(crate) mod top;
 mod verify;

@@ -122,17 +122,20 @@ fn column_there(written: &str, made: &str, column: u32) -> u32 {
     }
     let is_word = |ch: &char| ch.is_alphanumeric() || "_-./".contains(*ch);
     let word: String = made.chars().skip(at).take_while(is_word).collect();
-    let places = written
-        .match_indices(word.as_str())
-        .map(|(place, _)| written[..place].chars().count());
-    let outside = |place: &usize| {
-        let before: String = written.chars().take(*place).collect();
-        before.matches("{{").count() == before.matches("}}").count()
+    // Characters, openings and closings before the word, counted on from one place to the next.
+    let (mut from, mut chars, mut open, mut closed) = (0, 0, 0, 0);
+    let places = written.match_indices(word.as_str()).filter_map(|(place, _)| {
+        let between = written.get(from..place).unwrap_or_default();
+        from = place;
+        chars += between.chars().count();
+        open += between.matches("{{").count();
+        closed += between.matches("}}").count();
+        (open == closed).then_some(chars)
+    });
+    let near = match word.is_empty() {
+        true => None,
+        false => places.min_by_key(|place| place.abs_diff(at)),
     };
-    let near = places
-        .filter(outside)
-        .min_by_key(|place| place.abs_diff(at))
-        .filter(|_| !word.is_empty());
     from_one(near.unwrap_or(same.min(at)))
 }
 

@@ -14,6 +14,7 @@ use super::lookup::Cipher;
 use super::oracle::Oracle;
 use super::place::{Lines, Place, Sources};
 use super::python;
+use super::stages::{Stage, stages};
 use super::template::{self, Template};
 use super::yaml::{self, Mark, Node, Value, YamlError};
 
@@ -40,37 +41,6 @@ pub(crate) struct Subject<'s> {
     pub(crate) failed: String,
     /// Further variables.
     pub(crate) vars: Map<String, Json>,
-}
-
-/// Renderers of Salt's that there are none of here. A file that asks for one is refused, not taken as empty.
-const UNSUPPORTED: [&str; 15] = [
-    "py",
-    "pyobjects",
-    "pydsl",
-    "mako",
-    "wempy",
-    "genshi",
-    "cheetah",
-    "stateconf",
-    "dson",
-    "hjson",
-    "toml",
-    "nacl",
-    "aws_kms",
-    "msgpack",
-    "pass",
-];
-
-/// A stage of the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Jinja,
-    Yaml,
-    Json,
-    /// Leaves the text as it is.
-    Same,
-    /// Decrypts.
-    Decrypt(Cipher),
 }
 
 impl Sls for Renderer {
@@ -133,7 +103,8 @@ impl Renderer {
                 ));
             }
             Err(error) => {
-                let mut problem = Diagnostic::error(format!("{failed}: {error}")).in_file(subject.full);
+                let problem = Diagnostic::error(format!("{failed}: {error}")).in_file(subject.full);
+                let mut problem = problem.at(1, 1);
                 if let Some((line, column)) = self.oracle.files.foreign(subject.env, subject.path) {
                     problem = problem.at(line, column).with_help("save the file as UTF-8 text");
                 }
@@ -141,15 +112,6 @@ impl Renderer {
             }
         };
         let stages = self.stages(&text, subject)?;
-        let Some(stages) = stages else {
-            return Ok((
-                Node {
-                    value: Value::Null,
-                    at: Mark::default(),
-                },
-                self.sources.add(subject.full, text, None),
-            ));
-        };
         let mut current: Arc<str> = text.clone();
         let mut made: Option<(Arc<str>, Box<dyn Lines>)> = None;
         let mut node = None;
@@ -329,41 +291,18 @@ impl Renderer {
         }
     }
 
-    /// The stages a file asks for; `None` when it names a renderer there is none of, which makes it empty.
-    fn stages(&mut self, text: &str, subject: &Subject<'_>) -> Result<Option<Vec<Stage>>, Box<Diagnostic>> {
-        let first = text.lines().next().unwrap_or_default();
-        let asked = first.strip_prefix("#!").filter(|rest| !rest.starts_with('/'));
+    /// The stages a file asks for.
+    fn stages(&self, text: &str, subject: &Subject<'_>) -> Result<Vec<Stage>, Box<Diagnostic>> {
         let default = self.oracle.options.text("renderer").unwrap_or("jinja|yaml");
-        let mut stages = Vec::new();
-        for part in asked.unwrap_or(default).split('|') {
-            let name = part.split_whitespace().next().unwrap_or_default();
-            stages.push(match name {
-                "jinja" => Stage::Jinja,
-                "yaml" | "yamlex" => Stage::Yaml,
-                "json" | "json5" => Stage::Json,
-                "gpg" => Stage::Decrypt(Cipher::Gpg),
-                "age" => Stage::Decrypt(Cipher::Age),
-                "text" => Stage::Same,
-                one if UNSUPPORTED.contains(&one) => {
-                    let message = format!("{}: the renderer `{one}` is not supported", subject.failed);
-                    let problem = Diagnostic::error(message)
-                        .in_file(subject.full)
-                        .at(1, 1)
-                        .with_source(text);
-                    return Err(Box::new(problem.with_help("use jinja, yaml or json")));
-                }
-                _ => {
-                    let message = format!("renderer `{name}` is not known, so this file is taken as empty");
-                    let problem = Diagnostic::warning(message)
-                        .in_file(subject.full)
-                        .at(1, 1)
-                        .with_source(text);
-                    self.warnings.push(problem);
-                    return Ok(None);
-                }
-            });
-        }
-        Ok(Some(stages))
+        stages(text, default).map_err(|none| {
+            Box::new(
+                Diagnostic::error(format!("{}: {}", subject.failed, none.message))
+                    .in_file(subject.full)
+                    .at(1, none.column)
+                    .with_source(text)
+                    .with_help(none.help),
+            )
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! meaning of plain scalars is in `scalar`.
 
 mod advice;
+mod collections;
 mod scalar;
 mod value;
 
@@ -101,7 +102,8 @@ fn compose(text: &str) -> Result<Node, YamlError> {
     // libyaml-safer panics when a block scalar ends without a line end, so it always gets one; the composer takes
     // it off again.
     let owned;
-    let unended = (!text.is_empty() && !text.ends_with('\n')).then(|| text.matches('\n').count() as u64);
+    let ends = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    let unended = (!text.is_empty() && !text.ends_with(ends)).then(|| text.matches('\n').count() as u64);
     let mut bytes = if unended.is_some() {
         owned = format!("{text}\n");
         owned.as_bytes()
@@ -116,14 +118,28 @@ fn compose(text: &str) -> Result<Node, YamlError> {
         copies: 0,
         unended,
     };
-    composer.document()
+    composer.document().map_err(|mut error| {
+        // Nothing is wrong in the line that is not there.
+        if let Some(last) = unended
+            && u64::from(error.at.line) > last + 1
+        {
+            let width = text.rsplit('\n').next().unwrap_or_default().chars().count() as u64;
+            error.at = mark_at(last, width);
+        }
+        error
+    })
 }
 
 fn mark(point: Point) -> Mark {
-    let from_one = |number: u64| u32::try_from(number).unwrap_or(u32::MAX - 1) + 1;
+    mark_at(point.line, point.column)
+}
+
+/// The place of a line and a column that count from 0.
+fn mark_at(line: u64, column: u64) -> Mark {
+    let from_one = |number: u64| u32::try_from(number).unwrap_or(u32::MAX - 1).saturating_add(1);
     Mark {
-        line: from_one(point.line),
-        column: from_one(point.column),
+        line: from_one(line),
+        column: from_one(column),
     }
 }
 
@@ -198,6 +214,7 @@ impl Composer<'_, '_> {
                 {
                     value.pop();
                 }
+                self.open(anchor.as_deref(), at)?;
                 (
                     anchor,
                     scalar::construct(value, tag.as_deref(), plain_implicit)
@@ -205,19 +222,14 @@ impl Composer<'_, '_> {
                 )
             }
             EventData::SequenceStart { anchor, tag, .. } => {
-                if let Some(tag) = tag.filter(|tag| tag != "tag:yaml.org,2002:seq" && tag != "!") {
-                    return wrong(unknown_tag(&tag), at);
-                }
-                self.open(anchor.as_deref());
-                (anchor, self.sequence(depth)?)
+                self.open(anchor.as_deref(), at)?;
+                let items = self.sequence(depth)?;
+                (anchor, collections::sequence(items, tag.as_deref(), at)?)
             }
             EventData::MappingStart { anchor, tag, .. } => {
-                const MAPPINGS: [&str; 3] = ["tag:yaml.org,2002:map", "tag:yaml.org,2002:omap", "!"];
-                if let Some(tag) = tag.filter(|tag| !MAPPINGS.contains(&tag.as_str())) {
-                    return wrong(unknown_tag(&tag), at);
-                }
-                self.open(anchor.as_deref());
-                (anchor, self.mapping(depth)?)
+                self.open(anchor.as_deref(), at)?;
+                let entries = self.mapping(depth)?;
+                (anchor, collections::mapping(entries, tag.as_deref(), at)?)
             }
             _ => return wrong("expected a value", at),
         };
@@ -228,10 +240,13 @@ impl Composer<'_, '_> {
         Ok(node)
     }
 
-    /// Notes that an anchor is being built, so that an alias to itself is seen.
-    fn open(&mut self, anchor: Option<&str>) {
-        if let Some(anchor) = anchor {
-            self.anchors.insert(anchor.to_owned(), None);
+    /// Notes that an anchor is being built, so that an alias to itself is seen. An anchor is given once only.
+    fn open(&mut self, anchor: Option<&str>, at: Mark) -> Result<(), YamlError> {
+        match anchor {
+            Some(anchor) if self.anchors.insert(anchor.to_owned(), None).is_some() => {
+                wrong(format!("found duplicate anchor '{anchor}'"), at)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -252,18 +267,18 @@ impl Composer<'_, '_> {
         }
     }
 
-    fn sequence(&mut self, depth: usize) -> Result<Value, YamlError> {
+    fn sequence(&mut self, depth: usize) -> Result<Vec<Node>, YamlError> {
         let mut items = Vec::new();
         loop {
             let event = self.next()?;
             if matches!(event.data, EventData::SequenceEnd) {
-                return Ok(Value::List(items));
+                return Ok(items);
             }
             items.push(self.node(event, depth + 1)?);
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<Value, YamlError> {
+    fn mapping(&mut self, depth: usize) -> Result<Vec<(Node, Node)>, YamlError> {
         let mut own: Vec<(Node, Node)> = Vec::new();
         let mut merged: Vec<(Node, Node)> = Vec::new();
         loop {
@@ -299,7 +314,7 @@ impl Composer<'_, '_> {
             own = merged;
         }
         distinct(&own)?;
-        Ok(Value::Map(own))
+        Ok(own)
     }
 }
 

@@ -27,8 +27,18 @@ pub(super) fn construct(text: String, tag: Option<&str>, plain: bool) -> Result<
             .map(Value::Float)
             .ok_or_else(|| format!("'{text}' is not a number")),
         Some("binary") => {
-            let packed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-            base64::engine::general_purpose::STANDARD
+            if !text.is_ascii() {
+                return Err("failed to convert base64 data into ascii".to_owned());
+            }
+            // Python passes over what is no such character, and ends at the padding.
+            let whole = text.split_inclusive('=').next().unwrap_or_default();
+            let known = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/');
+            let packed: String = whole.chars().filter(known).collect();
+            let padded = text.contains('=') || packed.len() % 4 == 0;
+            if !padded {
+                return Err("failed to decode base64 data: Incorrect padding".to_owned());
+            }
+            base64::engine::general_purpose::STANDARD_NO_PAD
                 .decode(packed)
                 .map(Value::Bytes)
                 .map_err(|error| format!("failed to decode base64 data: {error}"))

@@ -1,8 +1,10 @@
 //! What the constructor makes of text, case by case.
 
+use serde_json::{Value as Json, json};
+
 use super::*;
 
-fn json(text: &str) -> String {
+fn plain(text: &str) -> String {
     match load(text) {
         Ok(node) => node.into_json().to_string(),
         Err(error) => format!("error: {error}"),
@@ -38,18 +40,18 @@ fn scalars_are_salts() {
         ),
     ];
     for (text, want) in cases {
-        assert_eq!(json(text), want, "{text}");
+        assert_eq!(plain(text), want, "{text}");
     }
 }
 
 #[test]
 fn merges_keep_salts_order() {
     assert_eq!(
-        json("a: &b {a: 1, b: 2}\nc: {b: first, <<: *b, z: 1}"),
+        plain("a: &b {a: 1, b: 2}\nc: {b: first, <<: *b, z: 1}"),
         r#"{"a":{"a":1,"b":2},"c":{"a":1,"b":"first","z":1}}"#
     );
     assert_eq!(
-        json("b: &b {a: 1}\no: &o {c: 3}\nm: {<<: [*b, *o]}"),
+        plain("b: &b {a: 1}\no: &o {c: 3}\nm: {<<: [*b, *o]}"),
         r#"{"b":{"a":1},"o":{"c":3},"m":{"c":3,"a":1}}"#
     );
 }
@@ -80,12 +82,12 @@ fn refuses_what_salt_refuses() {
 
 #[test]
 fn block_scalars_end_as_written() {
-    assert_eq!(json("a: |\n  x"), r#"{"a":"x"}"#);
-    assert_eq!(json("a: |\n  x\n"), r#"{"a":"x\n"}"#);
-    assert_eq!(json("a: |\n  x\n# end"), r#"{"a":"x\n"}"#);
-    assert_eq!(json("a: |-\n  x"), r#"{"a":"x"}"#);
-    assert_eq!(json("a: >+\n  x"), r#"{"a":"x"}"#);
-    assert_eq!(json("a: |\n  x\n\n  y"), r#"{"a":"x\n\ny"}"#);
+    assert_eq!(plain("a: |\n  x"), r#"{"a":"x"}"#);
+    assert_eq!(plain("a: |\n  x\n"), r#"{"a":"x\n"}"#);
+    assert_eq!(plain("a: |\n  x\n# end"), r#"{"a":"x\n"}"#);
+    assert_eq!(plain("a: |-\n  x"), r#"{"a":"x"}"#);
+    assert_eq!(plain("a: >+\n  x"), r#"{"a":"x"}"#);
+    assert_eq!(plain("a: |\n  x\n\n  y"), r#"{"a":"x\n\ny"}"#);
 }
 
 #[test]
@@ -113,7 +115,7 @@ fn limits_hold() {
 #[test]
 fn empty_text_is_null() {
     for text in ["", "\n\n", "# only a comment", "---\n"] {
-        assert_eq!(json(text), "null", "{text:?}");
+        assert_eq!(plain(text), "null", "{text:?}");
     }
 }
 
@@ -149,4 +151,54 @@ fn odd_text_never_panics() {
     ] {
         let _ = load(text).is_ok(); // only that it returns
     }
+}
+
+/// A value as the records of `tests/documents.py` write it.
+fn canonical(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => json!({"b": value}),
+        Value::Int(value) => json!({"i": value.to_string()}),
+        Value::Float(value) => json!({"f": float_text(*value)}),
+        Value::Text(text) => json!({"s": text}),
+        Value::Bytes(bytes) => json!({"y": String::from_utf8_lossy(bytes)}),
+        Value::List(items) => {
+            json!({"l": items.iter().map(|item| canonical(&item.value)).collect::<Vec<_>>()})
+        }
+        Value::Map(entries) => {
+            let entries = entries.iter();
+            json!({"m": entries.map(|(key, value)| [canonical(&key.value), canonical(&value.value)]).collect::<Vec<_>>()})
+        }
+    }
+}
+
+/// Documents with what Salt's own loader makes of them; an error has the line Salt names.
+#[test]
+fn documents_load_as_salt_loads_them() {
+    let path = std::env::var_os("YAML_FIXTURES").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/compile/yaml/documents.jsonl"),
+        Into::into,
+    );
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut wrong = Vec::new();
+    for line in text.lines() {
+        let record: Json = serde_json::from_str(line).unwrap();
+        let document = record["text"].as_str().unwrap();
+        let (want, have) = match (record.get("value"), load(document)) {
+            (Some(value), Ok(node)) => (value.clone(), canonical(&node.value)),
+            (None, Err(error)) => match record.get("line") {
+                Some(line) => (line.clone(), json!(error.at.line)),
+                None => continue,
+            },
+            (Some(value), Err(error)) => (value.clone(), json!({"error": error.to_string()})),
+            (None, Ok(node)) => (record.clone(), canonical(&node.value)),
+        };
+        if want != have {
+            wrong.push(format!(
+                "{document:?}\n  want {want}\n  have {have}\n  {}",
+                record["error"]
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
