@@ -3,7 +3,7 @@
 CARGO ?= cargo
 JOBS ?= 2
 
-.PHONY: build test lint bench demo setup peers oracle lab-mysql
+.PHONY: build test lint bench demo setup peers oracle fuzz lab-mysql
 
 build:
 	$(CARGO) build --locked -j$(JOBS) --workspace
@@ -35,6 +35,10 @@ peers: setup
 # Whether real Salt still answers the cases in tests/cases as recorded; `tests/oracle.sh` records.
 oracle: setup
 	tests/oracle.sh --check
+
+# Trees that nobody would write, for FOR=600 seconds; SEED=N are others. What goes wrong is left small in target/fuzz.
+fuzz:
+	$(CARGO) run --quiet --locked -j$(JOBS) -p salt-rs-tests --bin fuzz -- $${FOR:-600} --seed $${SEED:-$$(date +%s)}
 
 # Eleven real hosts on this machine: made, converged, checked, broken, rolled back, and taken down.
 demo: setup

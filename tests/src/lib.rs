@@ -7,6 +7,7 @@
 pub mod bench;
 pub mod conformance;
 pub mod foreign;
+pub mod fuzz;
 pub mod program;
 pub mod project;
 pub mod relay;

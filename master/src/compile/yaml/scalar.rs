@@ -34,7 +34,7 @@ pub(super) fn construct(text: String, tag: Option<&str>, plain: bool) -> Result<
             let whole = text.split_inclusive('=').next().unwrap_or_default();
             let known = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/');
             let packed: String = whole.chars().filter(known).collect();
-            let padded = text.contains('=') || packed.len() % 4 == 0;
+            let padded = text.contains('=') || packed.len().is_multiple_of(4);
             if !padded {
                 return Err("failed to decode base64 data: Incorrect padding".to_owned());
             }
