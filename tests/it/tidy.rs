@@ -353,3 +353,41 @@ fn scripts_can_be_run_and_stop_at_errors() {
 fn is_in(path: &str, dir: &str) -> bool {
     Path::new(path).parent() == Some(Path::new(dir))
 }
+
+/// Functions of the agent that its own states ask for, and nobody else.
+const INWARD: [&str; 1] = ["lowpkg.bin_pkg_info"];
+
+#[test]
+fn functions_of_the_agent_stand_in_the_reference() {
+    let reference = fs::read_to_string(root().join("master/src/compile/functions/reference.txt")).unwrap();
+    let lines = reference.lines().filter(|line| !line.starts_with("no "));
+    let known: BTreeMap<&str, &str> = lines
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            Some((words.next()?, words.next()?))
+        })
+        .collect();
+    let mut agents = BTreeSet::new();
+    for source in below(&sources(), "minion/src/functions/") {
+        let text = fs::read_to_string(root().join(&source.path)).unwrap();
+        let names = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("name: \""));
+        agents.extend(names.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+    }
+    assert!(agents.len() > 50, "only {agents:?}");
+    none(
+        "a function of the agent has a line in the reference",
+        agents
+            .iter()
+            .filter(|name| !known.contains_key(name.as_str()) && !INWARD.contains(&name.as_str()))
+            .cloned(),
+    );
+    none(
+        "a function that the reference leaves to the host is the agent's",
+        known
+            .iter()
+            .filter(|(name, place)| **place == "host" && !agents.contains(**name))
+            .map(|(name, _)| (*name).to_owned()),
+    );
+}

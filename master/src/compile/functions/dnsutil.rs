@@ -1,6 +1,6 @@
 //! `dnsutil.*`: names as the host resolves them; and `aliases.*`, the other table of names.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use serde_json::{Map, Value as Json};
 

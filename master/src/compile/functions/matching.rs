@@ -106,7 +106,7 @@ fn search_by(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
 
 fn ifelse(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     let mut all = args.rest();
-    let Some(default) = all.pop().filter(|_| all.len() % 2 == 0) else {
+    let Some(default) = all.pop().filter(|_| all.len().is_multiple_of(2)) else {
         return Err("The ifelse function must have an odd number of arguments!".to_owned());
     };
     let mut pairs = Vec::new();

@@ -1,6 +1,6 @@
 //! `network.*`: arithmetic on addresses, and what the host says of its interfaces and routes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -159,7 +159,7 @@ fn convert_cidr(_: &Oracle, args: &mut Args) -> Result<Json, String> {
         return Ok(json!({
             "network": base.to_string(),
             "netmask": first(IpAddr::V6(u128::MAX.into()), net.bits).to_string(),
-            "broadcast": std::net::Ipv6Addr::from(u128::from(base) | last).to_string(),
+            "broadcast": core::net::Ipv6Addr::from(u128::from(base) | last).to_string(),
         }));
     };
     Ok(json!({

@@ -1,0 +1,3 @@
+yes: true
+no: false
+deep: {a: [0, 1]}

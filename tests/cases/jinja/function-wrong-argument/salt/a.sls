@@ -1,0 +1,3 @@
+x:
+  test.nop:
+    - v: {{ salt['pillar.get']('x', defualt=1) }}
