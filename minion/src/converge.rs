@@ -5,10 +5,12 @@
 
 mod call;
 mod prefetch;
+mod slots;
 
 use std::time::Instant;
 
-use proto::{Catalog, Entry, Outcome, Problem, StateResult};
+use proto::{Catalog, Chunk, Entry, Outcome, Problem, StateResult};
+use serde_json::Value as Json;
 use states::State;
 
 use crate::journal::Record;
@@ -90,6 +92,7 @@ pub fn converge<S: System>(
         hazy: Vec::new(),
         requirers: requirers(catalog),
         broken: None,
+        slotted: None,
     };
     let work = pass.run().is_err();
     pass.end(work)
@@ -112,27 +115,34 @@ struct Pass<'a, S> {
     requirers: Vec<Vec<usize>>,
     /// Why the journal cannot be written any more.
     broken: Option<String>,
+    /// The chunk being called, where slots of its arguments were filled.
+    slotted: Option<Chunk>,
 }
 
 impl<S: System> Pass<'_, S> {
     fn run(&mut self) -> Result<(), Work> {
         for place in 0..self.catalog.chunks.len() {
+            if self.schedule.settled(place) {
+                continue;
+            }
             if let Some(why) = self.stopped() {
                 self.leave(place, &why);
                 return Ok(());
             }
             let began = Instant::now();
-            let result = match self.schedule.verdict(place) {
-                Verdict::NotRun(result) => *result,
-                Verdict::Run => self.attempts(place, None)?,
-                Verdict::RunThenWatch(changed) => self.attempts(place, Some(&changed))?,
+            let (result, whose) = match self.schedule.verdict(place) {
+                // A dry run that is not made is the word on the chunk itself (case prereq-not-run).
+                Verdict::NotRun(result) => (*result, self.schedule.itself(place)),
+                Verdict::Run => (self.attempts(place, None)?, place),
+                Verdict::RunThenWatch(changed) => (self.attempts(place, Some(&changed))?, place),
             };
             self.schedule.done(place, &result);
-            if self.catalog.chunks[place].check_only {
+            if self.catalog.chunks[whose].check_only {
                 continue;
             }
-            let ends = self.goal != Goal::Plan && self.schedule.ends(place, &result);
-            self.tell(result, place, None, began);
+            self.schedule.done(whose, &result);
+            let ends = self.goal != Goal::Plan && self.schedule.ends(whose, &result);
+            self.tell(result, whose, None, began);
             if ends {
                 break;
             }
@@ -148,7 +158,11 @@ impl<S: System> Pass<'_, S> {
             }
             let began = Instant::now();
             let result = self.listener(listener.chunk)?;
+            let ends = self.goal != Goal::Plan && self.schedule.ends(listener.chunk, &result);
             self.tell(result, listener.chunk, Some(listener.id), began);
+            if ends {
+                break;
+            }
         }
         for result in self.schedule.listen_errors() {
             self.push(result, None);
@@ -166,9 +180,6 @@ impl<S: System> Pass<'_, S> {
     /// Reports a state as it ends; `listener` is its id when it ran as one.
     fn tell(&mut self, mut result: StateResult, place: usize, listener: Option<String>, began: Instant) {
         result.duration_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-        if self.catalog.chunks[place].options.no_log {
-            mask(&mut result);
-        }
         match listener {
             Some(id) => {
                 result.id = id;
@@ -189,8 +200,11 @@ impl<S: System> Pass<'_, S> {
 
     /// Chunks from `place` on are not run, for a reason.
     fn leave(&mut self, place: usize, why: &str) {
-        let rest = self.catalog.chunks[place..].iter();
-        for chunk in rest.filter(|chunk| !chunk.check_only) {
+        let rest = self.catalog.chunks.iter().enumerate().skip(place);
+        for (place, chunk) in rest.filter(|(_, chunk)| !chunk.check_only) {
+            if self.schedule.settled(place) {
+                continue;
+            }
             let mut result = StateResult::met(&chunk.id, &chunk.sls);
             result.result = Some(false);
             result.state_ran = false;
@@ -228,12 +242,27 @@ impl<S: System> Pass<'_, S> {
 
 /// `no_log`: what the state said is for nobody's eyes; whether it changed something stays visible.
 fn mask(result: &mut StateResult) {
-    const STARS: &str = "**********";
-    STARS.clone_into(&mut result.comment);
-    for (_, value) in &mut result.changes {
-        *value = STARS.into();
-    }
+    result.comment = stars(&result.comment);
+    result.changes.values_mut().for_each(hide);
     result.warnings.clear();
+}
+
+/// Every text in a value becomes stars.
+fn hide(value: &mut Json) {
+    match value {
+        Json::String(text) => *text = stars(text),
+        Json::Array(items) => items.iter_mut().for_each(hide),
+        Json::Object(map) => map.values_mut().for_each(hide),
+        _ => {}
+    }
+}
+
+fn stars(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        "*".repeat(10)
+    }
 }
 
 /// For each chunk the chunks that require it.

@@ -166,8 +166,7 @@ pub(crate) fn chunk(fun: &str, id: &str, args: Json) -> Chunk {
         options: Options::default(),
         sources: Default::default(),
         check_only: false,
-        listens: Vec::new(),
-        listen_errors: Vec::new(),
+        slots: Vec::new(),
     }
 }
 

@@ -137,9 +137,8 @@ impl<'a> Schedule<'a> {
             );
         }
         if has(Fact::Change) {
-            return Verdict::RunThenWatch(
-                self.changed(place, &[RequisiteKind::Watch, RequisiteKind::WatchAny]),
-            );
+            // Salt tells the watch action of `watch`, not of `watch_any`.
+            return Verdict::RunThenWatch(self.changed(place, &[RequisiteKind::Watch]));
         }
         Verdict::Run
     }
@@ -176,50 +175,66 @@ impl<'a> Schedule<'a> {
         let chunk = &self.catalog.chunks[place];
         result.result == Some(false)
             && !chunk.check_only
-            && (chunk.options.failhard || self.catalog.options.failhard)
+            && chunk.options.failhard.unwrap_or(self.catalog.options.failhard)
     }
 
-    /// The watch actions that are due at the end, each once, in run order.
+    /// Whether the chunk has its result already.
+    pub fn settled(&self, place: usize) -> bool {
+        self.seen(place).is_some()
+    }
+
+    /// The chunk that a dry run is made for; any other chunk is itself.
+    pub fn itself(&self, place: usize) -> usize {
+        let chunks = &self.catalog.chunks;
+        let same = |chunk: &Chunk| !chunk.check_only && chunk.id == chunks[place].id;
+        match chunks[place].check_only {
+            true => chunks.iter().position(same).unwrap_or(place),
+            false => place,
+        }
+    }
+
+    /// The watch actions that are due at the end, each once, in the order of what asks for them.
     pub fn listeners(&self) -> Vec<Listener> {
         let mut found: Vec<Listener> = Vec::new();
         let mut tags = BTreeSet::new();
-        for (place, chunk) in self.catalog.chunks.iter().enumerate() {
-            let due = chunk
-                .listens
-                .iter()
-                .flat_map(|need| &need.on)
-                .any(|on| self.counts_as_changed(*on, chunk));
-            if due && !chunk.check_only && tags.insert((&chunk.id.state, &chunk.id.id, &chunk.id.name)) {
-                found.push(Listener {
-                    chunk: place,
-                    id: format!("listener_{}", chunk.id.id),
-                });
+        for listen in &self.catalog.listens {
+            for &place in &listen.call {
+                let chunk = &self.catalog.chunks[place];
+                let due = listen.on.iter().any(|on| self.counts_as_changed(*on, chunk));
+                if due && tags.insert((&chunk.id.state, &chunk.id.id, &chunk.id.name)) {
+                    found.push(Listener {
+                        chunk: place,
+                        id: format!("listener_{}", chunk.id.id),
+                    });
+                }
             }
         }
         found
     }
 
-    /// Results of `listen` references that name nothing.
+    /// Results of `listen` references that name nothing. One of a `listen_in` matters once there are changes to tell.
     pub fn listen_errors(&mut self) -> Vec<StateResult> {
         let mut tags = BTreeSet::new();
         let mut found = Vec::new();
-        for chunk in &self.catalog.chunks {
-            for (_, module, reference) in &chunk.listen_errors {
-                if chunk.check_only || !tags.insert((module, reference)) {
-                    continue;
-                }
-                let id = ChunkId {
-                    state: "Listen_Error".to_owned(),
-                    id: format!("listen_{reference}"),
-                    name: format!("listen_{module}"),
-                    fun: "Listen_Error".to_owned(),
-                };
-                let mut result = StateResult::met(&id, &chunk.sls);
-                result.result = Some(false);
-                result.comment = format!("Referenced state {module}: {reference} does not exist");
-                result.run_num = self.number();
-                found.push(result);
+        for listen in &self.catalog.listens {
+            let changed = |on: &usize| self.seen(*on).is_some_and(|seen| seen.changed);
+            let Some((module, reference)) = &listen.missing else {
+                continue;
+            };
+            if !(listen.on.is_empty() || listen.on.iter().any(changed)) || !tags.insert((module, reference)) {
+                continue;
             }
+            let id = ChunkId {
+                state: "Listen_Error".to_owned(),
+                id: format!("listen_{reference}"),
+                name: format!("listen_{module}"),
+                fun: "Listen_Error".to_owned(),
+            };
+            let mut result = StateResult::met(&id, "");
+            result.result = Some(false);
+            result.comment = format!("Referenced state {module}: {reference} does not exist");
+            result.run_num = self.number();
+            found.push(result);
         }
         found
     }
@@ -361,9 +376,7 @@ impl<'a> Schedule<'a> {
     fn not_run(&mut self, place: usize, result: Option<bool>, comment: &str) -> Verdict {
         let chunk = &self.catalog.chunks[place];
         let mut not_run = StateResult::met(&chunk.id, &chunk.sls);
-        if !chunk.check_only {
-            not_run.run_num = self.number();
-        }
+        not_run.run_num = self.number();
         not_run.result = result;
         not_run.state_ran = false;
         comment.clone_into(&mut not_run.comment);
@@ -373,12 +386,7 @@ impl<'a> Schedule<'a> {
 
 /// The kinds a chunk has, each once.
 fn kinds(chunk: &Chunk) -> BTreeSet<RequisiteKind> {
-    chunk
-        .needs
-        .iter()
-        .map(|need| need.kind)
-        .filter(|kind| *kind != RequisiteKind::Listen)
-        .collect()
+    chunk.needs.iter().map(|need| need.kind).collect()
 }
 
 const fn onfail(kind: RequisiteKind) -> bool {

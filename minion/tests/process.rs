@@ -232,8 +232,7 @@ fn chunk(state: &str, fun: &str, name: &str, args: Json) -> Chunk {
         options: Options::default(),
         sources: Default::default(),
         check_only: false,
-        listens: Vec::new(),
-        listen_errors: Vec::new(),
+        slots: Vec::new(),
     }
 }
 

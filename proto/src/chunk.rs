@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::{ChunkId, Command, Digest, Question};
+use crate::{ChunkId, Command, Digest, Question, question::Call};
 
 /// Arguments of a state by name, in the order written.
 pub type Args = Map<String, Json>;
@@ -21,6 +21,21 @@ pub struct Catalog {
     pub assumes: Vec<(Question, Digest)>,
     /// Salt's options that act on the whole run.
     pub options: RunOptions,
+    /// `listen` and `listen_in`, one for every reference, in the order in which Salt looks at them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listens: Vec<Listen>,
+}
+
+/// One reference of a `listen` or `listen_in`: what changed, and whose watch actions then run at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listen {
+    /// Places in [`Catalog::chunks`] of what is listened to.
+    pub on: Vec<usize>,
+    /// Places of those that act.
+    pub call: Vec<usize>,
+    /// Module and reference, where `on` or `call` is empty because nothing has that name: Salt's `Listen_Error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<(String, String)>,
 }
 
 /// Options of the whole run, by Salt's names.
@@ -52,12 +67,24 @@ pub struct Chunk {
     /// This is the dry run of a later chunk, made for a `prereq`.
     #[serde(default)]
     pub check_only: bool,
-    /// `listen`/`listen_in`: when any of these chunks has changes, this chunk's watch action runs at the end.
+    /// Arguments whose values are asked for just before the call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub listens: Vec<Requisite>,
-    /// References of `listen` that name nothing: (id, module, reference), reported as Salt's `Listen_Error`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub listen_errors: Vec<(String, String, String)>,
+    pub slots: Vec<Slot>,
+}
+
+/// A `__slot__:salt:mod.fun(args).path ~ text` in an argument.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// The argument as a JSON pointer into all arguments.
+    pub at: String,
+    /// What is called.
+    pub call: Call,
+    /// Path into the returned value, with dots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What is put behind a returned text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub append: Option<String>,
 }
 
 /// An edge of the requisite graph; one per kind and entry as the user wrote it.
@@ -84,7 +111,6 @@ pub enum RequisiteKind {
     Watch,
     WatchAny,
     Prereq,
-    Listen,
 }
 
 /// Arguments every state has (salt-semantics section 7).
@@ -99,17 +125,18 @@ pub struct Options {
     /// Skip if every entry succeeds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unless: Vec<Guard>,
-    /// Skip if all these paths exist.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub creates: Vec<String>,
+    /// Skip if what it names exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creates: Option<Creates>,
     /// Commands that judge the state afterwards.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub check_cmd: Vec<String>,
     /// Try again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
-    /// A failure of this state ends the run.
-    pub failhard: bool,
+    /// Whether a failure of this state ends the run; where it is not said, [`RunOptions::failhard`] decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failhard: Option<bool>,
     /// May run beside others.
     pub parallel: bool,
     /// Comment and changes are masked in every output.
@@ -127,8 +154,12 @@ pub struct Options {
 pub enum Guard {
     /// A shell command, run with the state's cwd, env, runas, umask, timeout and shell.
     Command(String),
-    /// A literal truth value.
-    Literal(bool),
+    /// Neither a text nor a mapping.
+    Odd,
+    /// A mapping without `fun`, as Python prints it.
+    Nameless(String),
+    /// A function whose value is known already.
+    Known(bool),
     /// `{fun: mod.f, args: […], key: value, get_return: a:b}`.
     Function {
         /// `module.function`.
@@ -142,10 +173,20 @@ pub enum Guard {
     },
 }
 
+/// What `creates` names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Creates {
+    /// One path.
+    One(String),
+    /// All of a list.
+    All(Vec<String>),
+}
+
 /// `retry` with Salt's defaults filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Retry {
-    /// Times at most (2).
+    /// Times at most (2); 0, which `retry: False` means, is told in a plan but tries once.
     pub attempts: u32,
     /// Seconds between them (30).
     pub interval: u64,

@@ -26,7 +26,10 @@ pub mod result;
 pub mod value;
 
 pub use act::{Act, Change, Fidelity, Performed, Poke, PreImage, Problem, ProblemKind};
-pub use chunk::{Args, Catalog, Chunk, Guard, Options, Requisite, RequisiteKind, Retry, RunOptions, Sourced};
+pub use chunk::{
+    Args, Catalog, Chunk, Creates, Guard, Listen, Options, Requisite, RequisiteKind, Retry, RunOptions, Slot,
+    Sourced,
+};
 pub use codec::{CodecError, Decoder};
 pub use digest::Digest;
 pub use frame::{FromMaster, FromMinion};

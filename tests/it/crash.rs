@@ -119,8 +119,7 @@ fn catalog(dir: &Path) -> Vec<u8> {
             options: Options::default(),
             sources: BTreeMap::new(),
             check_only: false,
-            listens: Vec::new(),
-            listen_errors: Vec::new(),
+            slots: Vec::new(),
         }
     };
     let catalog = Catalog {

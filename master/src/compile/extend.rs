@@ -164,6 +164,7 @@ fn append(present: &mut Arg, more: &Entry) {
 pub(crate) fn exclude(high: &mut High) {
     let mut slses: Vec<String> = Vec::new();
     let mut ids: HashSet<String> = HashSet::new();
+    high.excluded = !high.exclude.is_empty();
     for entry in std::mem::take(&mut high.exclude) {
         match &entry {
             Json::String(sls) => slses.push(sls.clone()),

@@ -98,9 +98,6 @@ impl Loose<'_> {
 
 /// Name of a kind as an argument.
 pub(crate) fn kind_name(kind: Kind) -> &'static str {
-    if kind == Kind::Listen {
-        return "listen";
-    }
     KINDS
         .iter()
         .find(|(_, one)| *one == kind)

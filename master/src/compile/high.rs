@@ -17,6 +17,8 @@ pub struct High {
     pub(crate) extend: Vec<Extension>,
     /// `exclude` declarations.
     pub(crate) exclude: Vec<Json>,
+    /// Whether there were any before they were carried out.
+    pub(crate) excluded: bool,
 }
 
 /// One id.

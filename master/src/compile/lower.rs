@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use proto::{Args, Catalog, Chunk, ChunkId, Digest, Question, Requisite, RequisiteKind, RunOptions};
+use proto::{Args, Catalog, Chunk, ChunkId, Digest, Question, Requisite, RunOptions};
 use serde_json::{Map, Value as Json};
 use states::Spec;
 use states::spec::GLOBAL;
@@ -23,7 +23,9 @@ use super::python;
 use super::sources::{Blobs, Sourcing};
 
 mod guard;
+mod listen;
 mod option;
+mod slot;
 
 /// What a problem says about a function that does not exist.
 pub(crate) const NOT_FOUND: &str = "was not found in SLS";
@@ -43,7 +45,6 @@ pub(crate) struct Lowering<'o> {
 impl Lowering<'_> {
     /// The catalog without its assumptions.
     pub(crate) fn catalog(&mut self, ordered: &Ordered) -> Catalog {
-        let listens = listens(ordered);
         let accumulators = accumulators(ordered);
         let mut made: Vec<Option<Chunk>> = ordered.lows.iter().map(|_| None).collect();
         let mut chunks = Vec::with_capacity(ordered.steps.len());
@@ -65,15 +66,9 @@ impl Lowering<'_> {
                     on: need.on.clone(),
                 })
                 .collect();
-            let (listens, listen_errors) = match listens.get(&step.low) {
-                Some(found) if !step.check => found.clone(),
-                _ => Default::default(),
-            };
             let mut chunk = Chunk {
                 needs,
                 check_only: step.check,
-                listens,
-                listen_errors,
                 ..base
             };
             surround(&mut chunk, &mut environ);
@@ -86,6 +81,7 @@ impl Lowering<'_> {
             chunks,
             assumes: Vec::new(),
             options,
+            listens: listen::listens(ordered),
         }
     }
 
@@ -142,6 +138,7 @@ impl Lowering<'_> {
         if !low.name.is_string() {
             args.insert("name".to_owned(), low.name.clone());
         }
+        let slots = slot::slots(&args, &low.name);
         Chunk {
             id: ChunkId {
                 state: low.state.clone(),
@@ -155,8 +152,7 @@ impl Lowering<'_> {
             options,
             sources,
             check_only: false,
-            listens: Vec::new(),
-            listen_errors: Vec::new(),
+            slots,
         }
     }
 }
@@ -341,81 +337,6 @@ fn pillar_types(pillar: &Json, args: &Args) -> Args {
         (key, kind)
     })
     .collect()
-}
-
-/// Requisites of kind listen, and references that name nothing, by chunk.
-type Listens = BTreeMap<usize, (Vec<Requisite>, Vec<(String, String, String)>)>;
-
-/// `listen` and `listen_in`: every chunk an id stands for listens (salt-semantics section 8).
-fn listens(ordered: &Ordered) -> Listens {
-    let mut found = Listens::new();
-    let places: Vec<(usize, &Low)> = ordered
-        .steps
-        .iter()
-        .enumerate()
-        .filter(|(_, step)| !step.check)
-        .map(|(place, step)| (place, &ordered.lows[step.low]))
-        .collect();
-    let named = |module: &str, name: &str| -> Vec<usize> {
-        let fits =
-            |low: &&(usize, &Low)| low.1.state == module && (low.1.id == name || low.1.name_text() == name);
-        places.iter().filter(fits).map(|(place, _)| *place).collect()
-    };
-    let low_of = |place: usize| ordered.steps[place].low;
-    for (place, low) in &places {
-        for (module, name) in references(low.args.get("listen"), &places) {
-            let on = named(&module, &name);
-            if on.is_empty() {
-                found
-                    .entry(low_of(*place))
-                    .or_default()
-                    .1
-                    .push((low.id.clone(), module, name));
-                continue;
-            }
-            for listener in named(&low.state, &low.id) {
-                add(&mut found, low_of(listener), on.clone());
-            }
-        }
-        for (module, name) in references(low.args.get("listen_in"), &places) {
-            for listener in named(&module, &name) {
-                add(&mut found, low_of(listener), named(&low.state, &low.id));
-            }
-        }
-    }
-    found
-}
-
-fn add(found: &mut Listens, low: usize, on: Vec<usize>) {
-    let requisite = Requisite {
-        kind: RequisiteKind::Listen,
-        on,
-    };
-    let listens = &mut found.entry(low).or_default().0;
-    if !listens.contains(&requisite) {
-        listens.push(requisite);
-    }
-}
-
-/// Module and name of every entry; a bare text is the first chunk of that id or name.
-fn references(value: Option<&Json>, places: &[(usize, &Low)]) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for entry in value.and_then(Json::as_array).into_iter().flatten() {
-        match entry {
-            Json::Object(map) => found.extend(
-                map.iter()
-                    .map(|(module, name)| (module.clone(), python::text(name))),
-            ),
-            Json::String(text) => {
-                let named = places
-                    .iter()
-                    .find(|(_, low)| low.id == *text || low.name_text() == *text);
-                found.extend(named.map(|(_, low)| (low.state.clone(), low.id.clone())));
-            }
-            _ => {}
-        }
-    }
-    found
 }
 
 /// The assumptions of a catalog, in the order of the questions.

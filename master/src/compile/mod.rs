@@ -238,7 +238,7 @@ pub fn compile(tree: &Tree, input: &Input<'_>) -> Compiled {
             return Err(problems);
         }
         let ordered = ordered(renderer, input)?;
-        let nothing = match (matches.is_empty(), ordered.lows.is_empty()) {
+        let nothing = match (matches.is_empty(), ordered.lows.is_empty() && !ordered.excluded) {
             (true, _) => {
                 Some("No Top file or master_tops data matches found. Please see master log for details.")
             }

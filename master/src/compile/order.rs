@@ -23,6 +23,8 @@ pub struct Ordered {
     pub lows: Vec<Low>,
     /// Steps in the order in which they run.
     pub(crate) steps: Vec<Step>,
+    /// Something was excluded: no chunks may be what was asked for.
+    pub(crate) excluded: bool,
 }
 
 /// One step: a node of the graph.
@@ -59,7 +61,7 @@ pub(crate) fn order(high: &High, rules: &Rules<'_>, sources: &Sources) -> Result
                     .iter()
                     .map(|loose| loose.problem(&lows, &lows[index], sources)),
             );
-        } else if let Some(order) = lows[index].args.get("order").and_then(Json::as_i64)
+        } else if let Some(order) = lows[index].args.get("order").and_then(whole)
             && order > cap - 1
             && order > 0
         {
@@ -93,7 +95,11 @@ pub(crate) fn order(high: &High, rules: &Rules<'_>, sources: &Sources) -> Result
             }
         })
         .collect();
-    Ok(Ordered { lows, steps })
+    Ok(Ordered {
+        lows,
+        steps,
+        excluded: high.excluded,
+    })
 }
 
 impl Ordered {
@@ -127,6 +133,11 @@ fn reconcile_watch(low: &mut Low, rules: &Rules<'_>) {
             list.extend(watched);
         }
     }
+}
+
+/// A whole number as Python sees it: a truth value is one too.
+fn whole(order: &Json) -> Option<i64> {
+    order.as_i64().or_else(|| order.as_bool().map(i64::from))
 }
 
 /// The order of a chunk as a number, fixing words and missing ones in place.
@@ -253,6 +264,5 @@ fn weight(kind: Kind) -> u8 {
         Kind::Watch => 7,
         Kind::WatchAny => 8,
         Kind::Prereq => 9,
-        Kind::Listen => 11,
     }
 }

@@ -52,7 +52,7 @@ impl<S: System> Pass<'_, S> {
         let chunk = &self.catalog.chunks[place];
         self.look_ahead(place);
         if chunk.check_only {
-            return self.check(place, watched.is_some());
+            return self.check(place);
         }
         let mut result = self.once(place, watched)?;
         let Some(retry) = &chunk.options.retry else {
@@ -72,10 +72,10 @@ impl<S: System> Pass<'_, S> {
             }
             comments.push(format!(
                 "Attempt {attempt}: Returned a result of \"{}\", with the following comment: \"{}\"",
-                if result.result == Some(true) {
-                    "True"
-                } else {
-                    "False"
+                match result.result {
+                    Some(true) => "True",
+                    Some(false) => "False",
+                    None => "None",
                 },
                 result.comment
             ));
@@ -105,14 +105,8 @@ impl<S: System> Pass<'_, S> {
     }
 
     /// The dry run of a later chunk, made for a `prereq`; it takes no number of its own.
-    fn check(&mut self, place: usize, watched: bool) -> Result<StateResult, Work> {
-        let mut result = self.call(place, Way::Plan)?;
-        if watched && result.changes.is_empty() {
-            // What it watches changed, so it would act on that (Salt's own marker).
-            result.result = None;
-            result.changes.insert("watch".to_owned(), "watch".into());
-        }
-        Ok(result)
+    fn check(&mut self, place: usize) -> Result<StateResult, Work> {
+        self.call(place, Way::Plan)
     }
 
     fn once(&mut self, place: usize, watched: Option<&[ChunkId]>) -> Result<StateResult, Work> {
@@ -152,9 +146,18 @@ impl<S: System> Pass<'_, S> {
         (self.find)(&id.state, &id.fun).is_some_and(|state| state.spec().watch)
     }
 
-    /// One call, without its number.
+    /// One call, without its number; masked where nobody is to read it.
     fn call(&mut self, place: usize, way: Way<'_>) -> Result<StateResult, Work> {
+        let mut result = self.judged(place, way)?;
+        if self.catalog.chunks[place].options.no_log {
+            super::mask(&mut result);
+        }
+        Ok(result)
+    }
+
+    fn judged(&mut self, place: usize, way: Way<'_>) -> Result<StateResult, Work> {
         let chunk = &self.catalog.chunks[place];
+        self.slotted = None;
         let Some(state) = (self.find)(&chunk.id.state, &chunk.id.fun) else {
             let comment = unavailable(&chunk.id.state, &chunk.id.fun, &chunk.sls);
             return Ok(self.refused(place, comment));
@@ -175,21 +178,21 @@ impl<S: System> Pass<'_, S> {
         if !missing.is_empty() {
             return Ok(self.refused(place, missing));
         }
-        if let Some(comment) = guards::skipped(self.hands.system, &chunk.options) {
-            let mut result = StateResult::met(&chunk.id, &chunk.sls);
-            result.comment = comment;
-            result.skip_watch = true;
-            return Ok(result);
-        }
-        let mut result = match self.plan(state, place, way) {
-            Ok(plan) => self.carry_out(state, place, way, plan)?,
-            Err(comment) => self.failed(place, comment),
+        let mut result = match guards::skipped(self.hands.system, &chunk.options) {
+            Err(why) => return Ok(self.refused(place, why)),
+            Ok(Some(comment)) => {
+                let mut result = StateResult::met(&chunk.id, &chunk.sls);
+                result.comment = comment;
+                result.skip_watch = true;
+                result
+            }
+            Ok(None) => match self.fill(place).and_then(|()| self.plan(state, place, way)) {
+                Ok(plan) => self.carry_out(state, place, way, plan)?,
+                Err(comment) => self.failed(place, comment),
+            },
         };
-        // A function with a check of its own hands it to the writer instead, which runs it on the staged file.
-        let own = state.spec().param("check_cmd").is_some();
-        let judged = !chunk.options.check_cmd.is_empty() && !own;
-        if judged && !(self.is_test(place) && result.result.is_none()) {
-            let good = guards::checked(self.hands.system, &chunk.options);
+        if !chunk.options.check_cmd.is_empty() {
+            let good = guards::checked(self.hands.system, &chunk.options.check_cmd);
             result.result = Some(good);
             result.comment = format!(
                 "check_cmd determined the state {}",
@@ -231,7 +234,7 @@ impl<S: System> Pass<'_, S> {
                 let host = Host::new(&self.known.answers);
                 let related = self.related(place);
                 let call = states::Call {
-                    chunk: &self.catalog.chunks[place],
+                    chunk: self.called(place),
                     related: &related,
                     test: self.is_test(place),
                     watched: &changed,
@@ -307,7 +310,7 @@ impl<S: System> Pass<'_, S> {
         let report = {
             let related = self.related(place);
             let call = states::Call {
-                chunk,
+                chunk: self.called(place),
                 related: &related,
                 test: false,
                 watched: &[],

@@ -265,7 +265,7 @@ fn guards_retry_and_check_cmd() {
 #[test]
 fn failhard_ends_the_run_but_not_a_plan() {
     let mut bad = chunk("say", "bad", json!({"result": false}));
-    bad.options.failhard = true;
+    bad.options.failhard = Some(true);
     let catalog = catalog(vec![bad, chunk("say", "after", json!({}))]);
     assert_eq!(words(&apply(&mut Fake::new(), &catalog)), ["0 bad failed"]);
     assert_eq!(
@@ -276,15 +276,14 @@ fn failhard_ends_the_run_but_not_a_plan() {
 
 #[test]
 fn listeners_fire_at_the_end() {
-    let mut listener = chunk("say", "l", json!({}));
-    listener.listens.push(proto::Requisite {
-        kind: Listen,
-        on: vec![1],
-    });
-    listener
-        .listen_errors
-        .push(("l".into(), "probe".into(), "nobody".into()));
-    let catalog = catalog(vec![listener, chunk("say", "c", json!({"changes": true}))]);
+    let listener = chunk("say", "l", json!({}));
+    let mut catalog = catalog(vec![listener, chunk("say", "c", json!({"changes": true}))]);
+    let listen = |on: &[usize], missing: Option<&str>| proto::Listen {
+        on: on.to_vec(),
+        call: vec![0],
+        missing: missing.map(|name| ("probe".to_owned(), name.to_owned())),
+    };
+    catalog.listens = vec![listen(&[1], None), listen(&[], Some("nobody"))];
     let ended = apply(&mut Fake::new(), &catalog);
     assert_eq!(
         words(&ended),
@@ -322,7 +321,12 @@ fn what_no_log_hides_is_nowhere() {
     secret.options.no_log = true;
     let ended = apply(&mut Fake::new(), &catalog(vec![secret]));
     assert_eq!(ended.states[0].comment, "**********");
-    assert_eq!(ended.states[0].changes["said"], json!("**********"));
+    assert_eq!(ended.states[0].changes["said"], json!(true));
+    let mut value = json!({"text": "x", "number": 1, "empty": "", "list": ["y", {"z": "z"}]});
+    super::hide(&mut value);
+    let want =
+        json!({"text": "**********", "number": 1, "empty": "", "list": ["**********", {"z": "**********"}]});
+    assert_eq!(value, want);
 }
 
 #[test]

@@ -37,7 +37,13 @@ fn watched(call: &Call<'_>) -> Plan {
     let changes = match args.get("changes") {
         None => one("Requisites with changes", who),
         Some(serde_json::Value::Object(changes)) => changes.clone(),
-        Some(_) => Args::new(),
+        Some(_) => {
+            return Plan {
+                comment: "An exception occurred in this state: 'Changes' should be a dictionary.".to_owned(),
+                verdict: Verdict::Failed,
+                ..Plan::default()
+            };
+        }
     };
     Plan {
         changes,

@@ -51,14 +51,14 @@ pub(super) fn settled(oracle: &Oracle, guard: Guard) -> Result<Guard, (String, O
             let found = oracle.call(fun, args, kwargs);
             if oracle.unanswered() != before {
                 // The pass is thrown away.
-                return Ok(Guard::Literal(false));
+                return Ok(Guard::Known(false));
             }
             let value = found.map_err(|why| (format!("{fun}: {why}"), None))?;
             let value = match get_return {
                 Some(path) => data::traverse(&value, path, ":").unwrap_or(Json::Null),
                 None => value,
             };
-            Ok(Guard::Literal(python::truth(&value)))
+            Ok(Guard::Known(python::truth(&value)))
         }
     }
 }

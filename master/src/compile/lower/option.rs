@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use proto::{Args, Command, Guard, Options, Retry};
+use proto::{Args, Command, Creates, Guard, Options, Retry};
 use serde_json::{Map, Value as Json};
 
 use crate::compile::python;
 
 /// The options of a chunk, and what is wrong with them by argument.
 pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
-    let mut wrong = Vec::new();
+    let wrong = invalid_umask(args);
     let flag = |key: &str| args.get(key).is_some_and(python::truth);
     let options = Options {
         guard: guard(args),
@@ -17,8 +17,12 @@ pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
         unless: guards(args, "unless"),
         creates: creates(args.get("creates")),
         check_cmd: texts(args.get("check_cmd")),
-        retry: args.get("retry").and_then(|value| retry(value, &mut wrong)),
-        failhard: flag("failhard"),
+        // A state that runs beside others is not tried again.
+        retry: args
+            .get("retry")
+            .filter(|_| !args.contains_key("parallel"))
+            .map(retry),
+        failhard: args.get("failhard").map(python::truth),
         parallel: flag("parallel"),
         no_log: flag("no_log"),
         reload_modules: flag("reload_modules"),
@@ -30,13 +34,21 @@ pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
     (options, wrong)
 }
 
-/// A list of one is told as a list: its path stands twice.
-fn creates(value: Option<&Json>) -> Vec<String> {
-    let mut paths = texts(value);
-    if let (Some(Json::Array(_)), [only]) = (value, paths.as_slice()) {
-        paths.push(only.clone());
-    }
-    paths
+/// A text is a path, a list is many; anything else exists nowhere.
+fn creates(value: Option<&Json>) -> Option<Creates> {
+    Some(match value? {
+        Json::String(path) => Creates::One(path.clone()),
+        list @ Json::Array(_) => Creates::All(texts(Some(list))),
+        _ => Creates::One(String::new()),
+    })
+}
+
+fn invalid_umask(args: &Args) -> Vec<(&'static str, String)> {
+    let umask = args.get("umask").map(python::text);
+    let bad = umask.filter(|umask| u32::from_str_radix(umask.trim(), 8).is_err());
+    bad.map(|umask| ("umask", format!("Invalid umask: {umask}")))
+        .into_iter()
+        .collect()
 }
 
 fn texts(value: Option<&Json>) -> Vec<String> {
@@ -49,18 +61,22 @@ fn texts(value: Option<&Json>) -> Vec<String> {
 
 /// How guards run: in the directory, as the user and with the environment of the state.
 fn guard(args: &Args) -> Command {
-    let text = |key: &str| {
-        args.get(key)
-            .filter(|value| python::truth(value))
-            .map(python::text)
-    };
+    let excluded = texts(args.get("cmd_opts_exclude"));
+    let own = |key: &str| args.get(key).filter(|_| !excluded.iter().any(|one| one == key));
+    let text = |key: &str| own(key).filter(|value| python::truth(value)).map(python::text);
+    let codes = own("success_retcodes")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten();
+    let codes = codes.filter_map(|code| i32::try_from(code.as_i64()?).ok());
     Command {
+        success_retcodes: codes.collect(),
         cwd: text("cwd"),
         runas: text("runas"),
         shell: text("shell"),
-        env: environment(args.get("env")),
+        env: environment(own("env")),
         umask: text("umask").and_then(|digits| u32::from_str_radix(&digits, 8).ok()),
-        timeout: args.get("timeout").and_then(Json::as_u64),
+        timeout: own("timeout").and_then(Json::as_u64),
         ..Command::default()
     }
 }
@@ -86,7 +102,7 @@ fn environment(value: Option<&Json>) -> BTreeMap<String, String> {
 
 fn guards(args: &Args, key: &'static str) -> Vec<Guard> {
     let entries = match args.get(key) {
-        None | Some(Json::Null) => return Vec::new(),
+        None => return Vec::new(),
         Some(Json::Array(items)) => items.iter().collect(),
         Some(one) => vec![one],
     };
@@ -96,16 +112,24 @@ fn guards(args: &Args, key: &'static str) -> Vec<Guard> {
             Json::String(command) => guards.push(Guard::Command(command.clone())),
             Json::Object(map) => match function(map) {
                 Some(guard) => guards.push(guard),
-                None => {
-                    // Salt logs this and looks no further: the state is not skipped.
-                    guards.push(Guard::Literal(key == "onlyif"));
-                    break;
-                }
+                None => guards.push(Guard::Nameless(ordered(map))),
             },
-            other => guards.push(Guard::Literal(python::truth(other))),
+            _ => guards.push(Guard::Odd),
         }
     }
     guards
+}
+
+/// A mapping as Salt prints what it read.
+fn ordered(map: &Map<String, Json>) -> String {
+    let entries = map.iter().map(|(key, value)| {
+        let value = match value {
+            Json::Object(map) => ordered(map),
+            other => python::repr(other),
+        };
+        format!("({}, {value})", python::repr(&key.as_str().into()))
+    });
+    format!("OrderedDict([{}])", entries.collect::<Vec<_>>().join(", "))
 }
 
 fn function(map: &Map<String, Json>) -> Option<Guard> {
@@ -125,32 +149,21 @@ fn function(map: &Map<String, Json>) -> Option<Guard> {
     })
 }
 
-fn retry(value: &Json, wrong: &mut Vec<(&'static str, String)>) -> Option<Retry> {
-    let default = Retry {
-        attempts: 2,
-        interval: 30,
-        until: true,
-        splay: 0,
+/// A mapping, or a flag; what is of the wrong type is as if it were not there.
+fn retry(value: &Json) -> Retry {
+    let none = Map::new();
+    let map = value.as_object().unwrap_or(&none);
+    let number = |key: &str, default: u64| match map.get(key) {
+        Some(Json::Bool(yes)) => u64::from(*yes),
+        Some(Json::Number(number)) if number.is_i64() => number.as_u64().unwrap_or(0),
+        other => other.and_then(Json::as_u64).unwrap_or(default),
     };
-    match value {
-        Json::Bool(true) => Some(default),
-        Json::Object(map) => {
-            let number = |key: &str, default: u64| map.get(key).and_then(Json::as_u64).unwrap_or(default);
-            Some(Retry {
-                attempts: u32::try_from(number("attempts", 2)).unwrap_or(u32::MAX),
-                interval: number("interval", 30),
-                until: map.get("until").is_none_or(python::truth),
-                splay: number("splay", 0),
-            })
-        }
-        other if !python::truth(other) => None,
-        other => {
-            wrong.push((
-                "retry",
-                format!("retry must be true or a mapping, not {}", python::repr(other)),
-            ));
-            None
-        }
+    let attempts = if value == &Json::Bool(false) { 0 } else { 2 };
+    Retry {
+        attempts: u32::try_from(number("attempts", attempts)).unwrap_or(u32::MAX),
+        interval: number("interval", 30),
+        until: map.get("until").and_then(Json::as_bool).unwrap_or(true),
+        splay: number("splay", 0),
     }
 }
 
@@ -167,12 +180,13 @@ mod tests {
             "onlyif": "true",
             "creates": "/z",
             "retry": {"attempts": 3},
+            "failhard": false,
         });
         let (options, wrong) = options(args.as_object().expect("a mapping"));
         assert!(wrong.is_empty());
-        assert_eq!(options.unless.len(), 3);
+        assert_eq!((options.unless.len(), options.failhard), (3, Some(false)));
         assert_eq!(options.onlyif, [Guard::Command("true".to_owned())]);
-        assert_eq!(options.creates, ["/z"]);
+        assert_eq!(options.creates, Some(Creates::One("/z".to_owned())));
         assert_eq!(
             options.retry.map(|retry| (retry.attempts, retry.interval)),
             Some((3, 30))
@@ -180,18 +194,32 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_wrong() {
-        let args = json!({"retry": 3});
-        let (_, wrong) = options(args.as_object().expect("a mapping"));
-        assert_eq!(wrong.len(), 1);
+    fn what_makes_no_sense_for_a_retry_is_not_there() {
+        for (value, want) in [
+            (json!(3), (2, 30, true)),
+            (json!(false), (0, 30, true)),
+            (
+                json!({"attempts": "5", "interval": 1, "until": false}),
+                (2, 1, false),
+            ),
+            (json!({"attempts": -1, "until": "no"}), (0, 30, true)),
+        ] {
+            let retry = retry(&value);
+            assert_eq!((retry.attempts, retry.interval, retry.until), want, "{value}");
+        }
     }
 
     #[test]
-    fn a_function_without_its_name_skips_nothing() {
-        let args = json!({"onlyif": [{"args": []}, "false"], "unless": [{"args": []}]});
+    fn a_function_without_its_name_is_told() {
+        let args = json!({"onlyif": [{"args": []}, "false"], "unless": [{"args": []}, 7], "creates": []});
         let (options, wrong) = options(args.as_object().expect("a mapping"));
         assert!(wrong.is_empty());
-        assert_eq!(options.onlyif, [Guard::Literal(true)]);
-        assert_eq!(options.unless, [Guard::Literal(false)]);
+        let nameless = Guard::Nameless("OrderedDict([('args', [])])".to_owned());
+        assert_eq!(
+            options.onlyif,
+            [nameless.clone(), Guard::Command("false".to_owned())]
+        );
+        assert_eq!(options.unless, [nameless, Guard::Odd]);
+        assert_eq!(options.creates, Some(Creates::All(Vec::new())));
     }
 }

@@ -1,0 +1,7 @@
+include:
+  - b
+exclude:
+  - sls: a
+  - sls: b
+x:
+  test.nop: []
