@@ -251,7 +251,7 @@ impl Compiler for TreeCompiler {
                 Compiled::Nothing(ready.nothing.unwrap_or_default())
             }
             compile::Compiled::Ready(ready) => match Cargo::pack(&ready.catalog, ready.blobs) {
-                Ok(cargo) => Compiled::Ready(cargo, self.masked(ready.warnings)),
+                Ok(cargo) => Compiled::Ready(cargo, self.masked(ready.warnings), ready.mine),
                 Err(error) => Compiled::Broken(vec![Diagnostic::error(error.to_string())]),
             },
             compile::Compiled::Ask(questions) => Compiled::Ask(questions),

@@ -4,6 +4,7 @@
 //! standard error is told when they fail, what they print is data.
 
 mod folder;
+mod mine;
 mod program;
 mod run;
 
@@ -16,6 +17,7 @@ use serde_json::Value as Json;
 
 use crate::compile::lookup::{Answer, Cipher, Lookup};
 use crate::settings::Settings;
+use mine::Mine;
 
 /// How long a program may take unless the settings say otherwise.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -30,6 +32,7 @@ pub struct Sources {
     gpg_home: Option<PathBuf>,
     /// Files with age identities.
     identities: Vec<PathBuf>,
+    mine: Mine,
 }
 
 impl Sources {
@@ -68,6 +71,10 @@ impl Sources {
             limit,
             gpg_home,
             identities,
+            mine: Mine {
+                roster: settings.roster.clone(),
+                state_dir: settings.state_dir.clone(),
+            },
         }
     }
 
@@ -90,6 +97,7 @@ impl Sources {
             },
             Lookup::File(path) => folder::text(&self.base.join(path)),
             Lookup::Folder { path, follow } => folder::read(&self.base.join(path), *follow),
+            Lookup::Mine => self.mine.read(),
             Lookup::Decrypt(cipher, message) => self.decrypt(*cipher, message),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! `files` is the tree, `low` the expected chunks in order (`id state.fun` and, where it is not the id, the name),
 //! `problems` the expected refusal (`file:line:column message` by their beginning), `shown` arguments of the first
-//! chunk, `explain` what is told of each key, `chunk` parts of the catalog by place, `ask` the questions of a first pass, `answers` (grains), `calls` and `missing` (functions) what the host says
+//! chunk, `mine` what other hosts told and `told` what this one tells the mine, `explain` what is told of each key, `chunk` parts of the catalog by place, `ask` the questions of a first pass, `answers` (grains), `calls` and `missing` (functions) what the host says
 //! in the second.
 
 #![expect(
@@ -17,8 +17,9 @@ use std::sync::Arc;
 
 use master::compile::diagnostic::Diagnostic;
 use master::compile::explain::Explained;
+use master::compile::lookup::{Known, Lookup};
 use master::compile::yaml;
-use master::compile::{self, Compiled, Grains, Input, Layout, Options, Ready, Roots, Tree, What};
+use master::compile::{self, Compiled, Grains, Input, Layout, Options, Own, Ready, Roots, Tree, What};
 use master::tree::{Memory, Source};
 use proto::question::Call;
 use proto::{Answer, Answers, Question};
@@ -96,10 +97,16 @@ impl Given {
             .chain(map("calls").into_iter().map(call))
             .chain(missing);
         let names = |value: &Json| value.as_array().expect("names").iter().map(text).collect();
+        let mine = (Lookup::Mine, Ok(map("mine").into()));
+        let mine = BTreeMap::from([mine]);
         Self {
             tree: Tree { source, layout },
             options: Arc::new(Options {
                 salt: map("options"),
+                own: Own {
+                    known: Known::new(mine, Arc::default()),
+                    ..Own::default()
+                },
                 ..Options::default()
             }),
             grains: if asks {
@@ -258,6 +265,9 @@ fn check(name: &str, case: &Json) {
             for (place, want) in case.get("chunk").and_then(Json::as_object).into_iter().flatten() {
                 let got = json!(ready.catalog.chunks[place.parse::<usize>().expect("a place")]);
                 assert!(covers(&got, want), "{name}: chunk {place}: {got}\nwant {want}");
+            }
+            if let Some(want) = case.get("told") {
+                assert_eq!(&json!(ready.mine), want, "{name}: told");
             }
             if let Some(want) = case.get("assumes") {
                 let assumed: Json = ready

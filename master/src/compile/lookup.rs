@@ -26,6 +26,8 @@ pub enum Lookup {
         /// Follow links to directories.
         follow: bool,
     },
+    /// What all hosts told the mine: `{host: {told, grains, age}}`.
+    Mine,
     /// The plain text of an armored message.
     Decrypt(Cipher, String),
 }

@@ -31,6 +31,7 @@ pub mod lookup;
 mod low;
 mod lower;
 mod matching;
+mod mine;
 mod options;
 pub(crate) mod oracle;
 mod order;
@@ -228,6 +229,8 @@ pub struct Ready {
     pub warnings: Vec<Diagnostic>,
     /// Salt's sentence when there is nothing to do at all.
     pub nothing: Option<&'static str>,
+    /// What the host tells the mine, by function or alias.
+    pub mine: Map<String, Json>,
 }
 
 /// Compiles a host: pillar, states, sources.
@@ -245,12 +248,14 @@ pub fn compile(tree: &Tree, input: &Input<'_>) -> Compiled {
             (false, true) => Some("No states found for this minion"),
             (false, false) => None,
         };
-        let (catalog, blobs, problems) = lowered(renderer, &ordered)?;
+        let (catalog, blobs, mut warnings) = lowered(renderer, &ordered)?;
+        let mine = mine::told(&renderer.oracle, &mut warnings);
         Ok(Ready {
             catalog,
             blobs,
-            warnings: problems,
+            warnings,
             nothing,
+            mine,
         })
     });
     match made {
@@ -365,6 +370,7 @@ fn with_pillar<T>(
     let mut renderer = Renderer::new(oracle.clone());
     let result = pass(&mut renderer);
     warnings.append(&mut renderer.warnings);
+    warnings.extend(oracle.notes().into_iter().map(Diagnostic::warning));
     drop(renderer);
     let (asked, mut reads) = oracle.finish();
     if !asked.is_empty() {

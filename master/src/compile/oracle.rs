@@ -67,6 +67,8 @@ pub struct Oracle {
     missed: AtomicU32,
     /// Texts of answers that could change the structure of an sls.
     risky: Mutex<Vec<String>>,
+    /// Things worth knowing, once each.
+    notes: Mutex<BTreeSet<String>>,
     /// Functions that gave something by chance.
     chances: Mutex<Vec<&'static str>>,
     me: OnceLock<Weak<Self>>,
@@ -88,6 +90,7 @@ impl Oracle {
             depth: AtomicU32::new(0),
             missed: AtomicU32::new(0),
             risky: Mutex::default(),
+            notes: Mutex::default(),
             chances: Mutex::default(),
             me: OnceLock::new(),
         }
@@ -116,6 +119,7 @@ impl Oracle {
             depth: AtomicU32::new(0),
             missed: AtomicU32::new(0),
             risky: Mutex::default(),
+            notes: Mutex::default(),
             chances: Mutex::default(),
             me: OnceLock::new(),
         }
@@ -156,6 +160,16 @@ impl Oracle {
             self.options.own.known.secrets.note(&plain.as_str().into());
         }
         Ok(plain)
+    }
+
+    /// Says something worth knowing of an answer that was used.
+    pub(crate) fn warn(&self, note: String) {
+        locked(&self.notes).insert(note);
+    }
+
+    /// What was said so.
+    pub(crate) fn notes(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *locked(&self.notes))
     }
 
     /// How often an answer was missing so far: a value made while this grew is worth nothing.

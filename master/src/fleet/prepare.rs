@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use proto::codec::control;
 use proto::{FromMaster, FromMinion, Question};
+use serde_json::{Map, Value as Json};
 
 use super::{Contact, Fleet, Host, Trouble};
 use crate::compile::diagnostic::Diagnostic;
@@ -18,8 +19,8 @@ pub(super) const ROUNDS: usize = 16;
 /// What compiling gave.
 #[derive(Debug)]
 pub enum Compiled {
-    /// A catalog with the bytes it names, and warnings.
-    Ready(Cargo, Vec<Diagnostic>),
+    /// A catalog with the bytes it names, warnings, and what the host tells the mine.
+    Ready(Cargo, Vec<Diagnostic>, Map<String, Json>),
     /// Nothing is declared for this host; Salt's sentence.
     Nothing(&'static str),
     /// Answers are missing.
@@ -104,7 +105,10 @@ pub(super) async fn settle(
 ) -> Result<(Cargo, Vec<Diagnostic>), Unready> {
     for _ in 0..ROUNDS {
         match compile(compiler, host).await? {
-            Compiled::Ready(cargo, warnings) => return Ok((cargo, warnings)),
+            Compiled::Ready(cargo, warnings, mine) => {
+                host.memory.mine = mine;
+                return Ok((cargo, warnings));
+            }
             Compiled::Nothing(sentence) => return Err(Unready::Nothing(sentence)),
             Compiled::Broken(problems) => return Err(Unready::Broken(problems)),
             Compiled::Ask(questions) => {

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::*;
 use crate::scratch::Scratch;
+use crate::store::{Index, Remembered};
 
 fn sources(base: &Path) -> Sources {
     Sources {
@@ -19,7 +20,41 @@ fn sources(base: &Path) -> Sources {
         limit: Duration::from_secs(20),
         gpg_home: None,
         identities: Vec::new(),
+        mine: Mine {
+            roster: base.join("roster.yaml"),
+            state_dir: base.join("state"),
+        },
     }
+}
+
+#[test]
+fn the_mine_is_what_hosts_of_the_roster_told() {
+    let dir = Scratch::new();
+    let sources = sources(dir.path());
+    assert_eq!(sources.answer(&Lookup::Mine), Ok(json!({})), "without a roster");
+    let roster = "web1: {host: 192.0.2.1, grains: {roles: [web]}}\nweb2: 192.0.2.2\n";
+    fs::write(dir.path().join("roster.yaml"), roster).unwrap();
+    fs::create_dir(dir.path().join("state")).unwrap();
+    let told = |ip: &str| Remembered {
+        mine: json!({"ip": {"value": ip}})
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
+        ..Remembered::default()
+    };
+    let new = [
+        ("web1", told("192.0.2.1")),
+        ("gone", told("192.0.2.9")),
+        ("web2", Remembered::default()),
+    ];
+    let new = new.map(|(name, known)| (name.to_owned(), known)).into();
+    let notes = Index::new(&dir.path().join("state"), Duration::from_secs(60)).remember(&new);
+    assert_eq!(notes, Vec::<String>::new());
+    let mine = sources.answer(&Lookup::Mine).unwrap();
+    let want = json!({"web1": {
+        "told": {"ip": {"value": "192.0.2.1"}}, "grains": {"roles": ["web"], "id": "web1"}, "age": 0,
+    }});
+    assert_eq!(mine, want);
 }
 
 fn program(sources: &Sources, words: &[&str]) -> Answer {

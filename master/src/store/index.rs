@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use proto::{Answer, Answers, Outcome, Question};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 
 use super::runs::{RunRecord, Runs};
 use super::sled::SledStore;
@@ -40,6 +41,9 @@ pub struct Remembered {
     pub catalog: Option<String>,
     /// Digest of everything the last catalog was made from.
     pub inputs: Option<String>,
+    /// What it told the mine, by function or alias.
+    #[serde(default)]
+    pub mine: Map<String, Json>,
     /// What it answered to the questions of the last run.
     #[serde(skip)]
     pub answers: Answers,

@@ -27,6 +27,7 @@ mod jinja;
 mod kmod;
 mod locale;
 mod matching;
+mod mine;
 mod mount;
 mod network;
 mod pillar;
@@ -81,6 +82,7 @@ const MODULES: &[(&str, &[(&str, Function)])] = &[
     ("saltutil", saltutil::FUNCTIONS),
     ("service", service::FUNCTIONS),
     ("shadow", random::SHADOW),
+    ("mine", mine::FUNCTIONS),
     ("sdb", sdb::FUNCTIONS),
     ("slsutil", slsutil::FUNCTIONS),
     ("state", cp::STATE),
