@@ -78,3 +78,45 @@ fn a_function_of_salts_that_is_not_here_comes_with_the_way_out() {
         "{help}"
     );
 }
+
+#[test]
+fn warnings_can_be_denied_explained_and_shown_as_sarif() {
+    let project = Project::new(&[("tree/salt/a.sls", "a:\n  cmd.run:\n    - name: date\n")]);
+    let code = "unguarded-command";
+    project.salt_rs(&["lint", "tree"]).expect(0);
+    project
+        .salt_rs(&["lint", "tree", "--deny", "warnings"])
+        .expect(65);
+    project.salt_rs(&["lint", "tree", "--deny", code]).expect(65);
+    project
+        .salt_rs(&["lint", "tree", "--deny", "octal-mode"])
+        .expect(0);
+    let ran = project
+        .salt_rs(&["lint", "tree", "--deny", "octal-mod"])
+        .expect(64);
+    assert!(ran.stderr.contains("did you mean `octal-mode`?"), "{ran}");
+
+    let warning = &project.salt_rs(&["lint", "tree", "--json"]).expect(0).json()["warnings"][0];
+    assert_eq!(
+        (&warning["code"], &warning["severity"]),
+        (&code.into(), &"warning".into())
+    );
+
+    let sarif = project.salt_rs(&["lint", "tree", "--sarif"]).expect(0).json();
+    assert_eq!(sarif["version"], "2.1.0");
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!(
+        (&result["ruleId"], &result["level"]),
+        (&code.into(), &"warning".into())
+    );
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "salt/a.sls");
+    assert_eq!(place["region"]["startLine"], 1);
+    let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(sarif["runs"][0]["tool"]["driver"]["rules"][index]["id"], code);
+
+    let page = project.salt_rs(&["lint", "--explain", code]).expect(0).stdout;
+    assert!(page.starts_with(code) && page.contains("bad:"), "{page}");
+    let all = project.salt_rs(&["lint", "--explain"]).expect(0).stdout;
+    assert!(all.lines().any(|line| line.starts_with(code)), "{all}");
+}

@@ -1,0 +1,3 @@
+# salt-rs: allow unused-file
+spare:
+  test.nop: []
