@@ -313,6 +313,7 @@ impl Reading<'_> {
             }
         }
         let mut everything: Vec<Low> = Vec::new();
+        let mut seen = HashSet::new();
         let mut ids: BTreeSet<String> = BTreeSet::new();
         let mut highs = Vec::new();
         for name in &names {
@@ -331,7 +332,11 @@ impl Reading<'_> {
             );
             self.problems
                 .extend(verify::verify(&high, &self.renderer.sources));
-            everything.extend(low::chunks(&high));
+            // What several include is looked at once.
+            everything.extend(low::chunks(&high).into_iter().filter(|low| {
+                let mark = low.at.mark;
+                seen.insert((low.sls.clone(), low.tag(), mark.line, mark.column))
+            }));
             ids.extend(high.ids.keys().cloned());
             highs.push((high, closed));
         }

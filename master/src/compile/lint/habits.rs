@@ -1,7 +1,7 @@
 //! Habits that work today and hurt later: commands without a guard, downloads nobody verifies, files whose service does
 //! not take them, servers nobody manages.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
 
@@ -230,19 +230,25 @@ fn unverified(low: &Low, sources: &Sources) -> Option<Diagnostic> {
 /// What all chunks of a host show together.
 pub(super) fn together(lows: &[Low], sources: &Sources) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for service in lows
+    let files: Vec<&Low> = lows.iter().filter(|low| is_config(low)).collect();
+    let takers: Vec<&Low> = lows
         .iter()
-        .filter(|low| low.state == "service" && low.fun == "running")
-    {
-        for file in lows.iter().filter(|low| is_config(low)) {
-            if let Some(at) = not_watching(service, file)
-                && !taken(file, lows)
+        .filter(|low| TAKES.iter().any(|kind| low.args.contains_key(*kind)))
+        .collect();
+    let running = |low: &&Low| low.state == "service" && low.fun == "running";
+    for service in lows.iter().filter(running) {
+        for file in &files {
+            let near = file.sls == service.sls || service.args.contains_key("require");
+            if near
+                && let Some(at) = not_watching(service, file)
+                && !taken(file, &takers)
             {
                 found.push(unwatched(service, file, at, sources));
             }
         }
     }
-    found.extend(lows.iter().filter_map(|low| unmanaged(low, lows, sources)));
+    let services: Vec<&Low> = lows.iter().filter(|low| low.state == "service").collect();
+    found.extend(lows.iter().filter_map(|low| unmanaged(low, &services, sources)));
     found
 }
 
@@ -268,10 +274,10 @@ fn refers(low: &Low, kind: &str, to: &Low) -> Option<usize> {
 }
 
 /// Whether some state takes the changes of a file.
-fn taken(file: &Low, lows: &[Low]) -> bool {
+fn taken(file: &Low, takers: &[&Low]) -> bool {
     let by = |low: &Low| TAKES.iter().any(|kind| refers(low, kind, file).is_some());
     let tells = ["watch_in", "listen_in", "onchanges_in"];
-    tells.iter().any(|kind| file.args.contains_key(*kind)) || lows.iter().any(by)
+    tells.iter().any(|kind| file.args.contains_key(*kind)) || takers.iter().any(|low| by(low))
 }
 
 fn unwatched(service: &Low, file: &Low, at: Place, sources: &Sources) -> Diagnostic {
@@ -305,7 +311,7 @@ fn not_watching(service: &Low, file: &Low) -> Option<Place> {
     (file.sls == service.sls && !name.is_empty() && path.split('/').any(own)).then_some(file.at)
 }
 
-fn unmanaged(low: &Low, lows: &[Low], sources: &Sources) -> Option<Diagnostic> {
+fn unmanaged(low: &Low, services: &[&Low], sources: &Sources) -> Option<Diagnostic> {
     if low.state != "pkg" || !matches!(low.fun.as_str(), "installed" | "latest") {
         return None;
     }
@@ -324,9 +330,9 @@ fn unmanaged(low: &Low, lows: &[Low], sources: &Sources) -> Option<Diagnostic> {
     let (package, units) = SERVERS.iter().find(|(package, units)| {
         let managed = |one: &Low| {
             let unit = one.name_text();
-            one.state == "service" && units.contains(&unit.trim_end_matches(".service"))
+            units.contains(&unit.trim_end_matches(".service"))
         };
-        names.iter().any(|name| name == package) && !lows.iter().any(managed)
+        names.iter().any(|name| name == package) && !services.iter().any(|one| managed(one))
     })?;
     let at = if listed.is_some() {
         low.place("pkgs")
@@ -347,7 +353,7 @@ fn unmanaged(low: &Low, lows: &[Low], sources: &Sources) -> Option<Diagnostic> {
 
 /// One id in the sls of two roles.
 pub(super) fn clashes(lows: &[Low], sources: &Sources) -> Vec<Diagnostic> {
-    let mut first: Vec<&Low> = Vec::new();
+    let mut first: HashMap<&str, &Low> = HashMap::new();
     let mut seen: HashSet<(&str, &str)> = HashSet::new();
     let mut found = Vec::new();
     for low in lows {
@@ -355,8 +361,10 @@ pub(super) fn clashes(lows: &[Low], sources: &Sources) -> Vec<Diagnostic> {
             continue;
         }
         let role = |low: &Low| low.sls.split('.').next().unwrap_or_default().to_owned();
-        match first.iter().find(|one| one.id == low.id) {
-            None => first.push(low),
+        match first.get(low.id.as_str()) {
+            None => {
+                first.insert(&low.id, low);
+            }
             Some(one) if role(one) != role(low) => {
                 let message = format!(
                     "`{}` is declared by the roles {} and {}",
