@@ -14,6 +14,8 @@ mod crash;
 #[cfg(test)]
 mod cut;
 #[cfg(test)]
+mod formulas;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod hostcfg;

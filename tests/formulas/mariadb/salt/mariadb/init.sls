@@ -1,0 +1,4 @@
+include:
+  - .server
+  - .server.config
+  - mariadb.manage

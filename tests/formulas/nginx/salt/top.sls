@@ -1,0 +1,6 @@
+base:
+  '*':
+    - nginx
+  'G@roles:db':
+    - match: compound
+    - nginx.clean

@@ -1,0 +1,5 @@
+base:
+  '*':
+    - openssh.config
+    - openssh.auth
+    - openssh._mapdata

@@ -1,0 +1,3 @@
+include:
+  - .node
+  - ..service

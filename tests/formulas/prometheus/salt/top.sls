@@ -1,0 +1,4 @@
+base:
+  '*':
+    - prometheus
+    - prometheus.exporters

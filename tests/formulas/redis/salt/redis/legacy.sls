@@ -1,0 +1,2 @@
+redis-legacy:
+  file.absent: [{name: /etc/redis.conf}]
