@@ -198,7 +198,7 @@ impl TreeCompiler {
             match view {
                 View::Top => compile::top(&self.tree, &input).map(|made| json!(made.value)),
                 View::High => compile::high(&self.tree, &input).map(|made| made.value.to_json()),
-                View::Low => compile::low(&self.tree, &input).map(|made| made.value.to_json()),
+                View::Low => compile::low(&self.tree, &input).map(|made| made.value.into_json()),
                 View::Pillar => compile::pillar(&self.tree, &input).map(|made| made.value.data),
                 View::Grains => self.grains(host),
             }

@@ -208,8 +208,8 @@ impl Case {
             layout: self.layout.clone(),
         };
         let made = match step["do"].as_str().expect("a step") {
-            "low" | "apply" => compile::low(&tree, &input).map(|made| made.value.to_json()),
-            "low_sls" => compile::low_sls(&tree, &input).map(|made| made.value.to_json()),
+            "low" | "apply" => compile::low(&tree, &input).map(|made| made.value.into_json()),
+            "low_sls" => compile::low_sls(&tree, &input).map(|made| made.value.into_json()),
             "top" => compile::top(&tree, &input).map(|made| json!(made.value)),
             "pillar" => compile::pillar(&tree, &input).map(|made| made.value.data),
             other => panic!("step {other}"),

@@ -225,7 +225,7 @@ fn check(name: &str, case: &Json) {
     }
     if let Some(want) = case.get("shown") {
         let made = compile::low(&given.tree, &given.input(given.answers.clone())).expect("chunks");
-        let got = &made.value.to_json()[0];
+        let got = &made.value.into_json()[0];
         for (key, want) in want.as_object().expect("arguments") {
             assert_eq!(&got[key], want, "{name}: {key}");
         }

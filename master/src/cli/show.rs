@@ -67,6 +67,9 @@ pub(super) fn run(command: &Show, context: &Context) -> Result<u8, Failure> {
     if !problems.is_empty() {
         return Err(Failure::of(Kind::Tree, merged(problems)));
     }
-    context.screen.document(&document.into());
+    let document = document.into();
+    context.screen.document(&document);
+    // The program ends here: giving back millions of values one by one would only take time.
+    std::mem::forget(document);
     Ok(0)
 }

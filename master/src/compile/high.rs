@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::place::Place;
 
 /// All declarations of one host.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct High {
     /// Declarations by id, in Salt's order: an sls's own before those it includes.
     pub(crate) ids: IndexMap<String, Declared>,
@@ -177,6 +177,14 @@ impl Module {
         match &self.body {
             Body::List(args) => args,
             _ => &[],
+        }
+    }
+
+    /// The entries alone.
+    pub(crate) fn into_args(self) -> Vec<Arg> {
+        match self.body {
+            Body::List(args) => args,
+            _ => Vec::new(),
         }
     }
 

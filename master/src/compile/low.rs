@@ -68,34 +68,31 @@ impl Low {
     }
 
     /// The chunk as Salt prints it.
-    pub fn to_json(&self) -> Json {
-        let mut out = Map::new();
-        out.insert("state".to_owned(), self.state.clone().into());
-        out.insert("name".to_owned(), self.name.clone());
-        out.insert("__sls__".to_owned(), self.sls.clone().into());
-        out.insert("__env__".to_owned(), self.env.clone().into());
+    pub fn into_json(self) -> Json {
+        let mut out = Map::with_capacity(self.args.len() + 7);
+        out.insert("state".to_owned(), self.state.into());
+        out.insert("name".to_owned(), self.name);
+        out.insert("__sls__".to_owned(), self.sls.into());
+        out.insert("__env__".to_owned(), self.env.into());
         if !self.included_from.is_empty() {
-            out.insert(
-                "__sls_included_from__".to_owned(),
-                self.included_from.clone().into(),
-            );
+            out.insert("__sls_included_from__".to_owned(), self.included_from.into());
         }
-        out.insert("__id__".to_owned(), self.id.clone().into());
-        out.extend(self.args.iter().map(|(key, value)| (key.clone(), value.clone())));
-        out.insert("fun".to_owned(), self.fun.clone().into());
+        out.insert("__id__".to_owned(), self.id.into());
+        out.extend(self.args);
+        out.insert("fun".to_owned(), self.fun.into());
         Json::Object(out)
     }
 }
 
 /// Chunks in the order of the high data.
-pub(crate) fn chunks(high: &High) -> Vec<Low> {
+pub(crate) fn chunks(high: High) -> Vec<Low> {
     let mut all = Vec::new();
-    for (id, declared) in &high.ids {
-        for (module, body) in &declared.modules {
+    for (id, declared) in high.ids {
+        for (module, body) in declared.modules {
             let mut fun = None;
-            let mut names: Vec<(&Json, Place)> = Vec::new();
+            let mut names: Vec<(Json, Place)> = Vec::new();
             let mut low = Low {
-                state: module.clone(),
+                state: module,
                 fun: String::new(),
                 name: id.clone().into(),
                 id: id.clone(),
@@ -108,20 +105,21 @@ pub(crate) fn chunks(high: &High) -> Vec<Low> {
                 references: HashMap::new(),
                 name_order: None,
             };
-            for arg in body.args() {
-                match &arg.what {
+            for arg in body.into_args() {
+                match arg.what {
                     ArgKind::Fun(name) => fun = fun.or(Some(name)),
                     ArgKind::Map(entries) => {
                         for entry in entries {
-                            if entry.key == "names" {
-                                let all = entry.value.as_array().into_iter().flatten();
-                                for (index, name) in all.enumerate() {
-                                    if !names.iter().any(|(one, _)| *one == name) {
-                                        names.push((name, entry.item(index)));
-                                    }
-                                }
-                            } else {
+                            if entry.key != "names" {
                                 low.set(entry);
+                                continue;
+                            }
+                            let Entry { value, at, items, .. } = entry;
+                            let Json::Array(more) = value else { continue };
+                            for (index, name) in more.into_iter().enumerate() {
+                                if !names.iter().any(|(one, _)| *one == name) {
+                                    names.push((name, items.get(index).copied().unwrap_or(at)));
+                                }
                             }
                         }
                     }
@@ -129,14 +127,14 @@ pub(crate) fn chunks(high: &High) -> Vec<Low> {
                 }
             }
             let Some(fun) = fun else { continue };
-            low.fun.clone_from(fun);
+            low.fun = fun;
             if names.is_empty() {
                 all.push(low);
                 continue;
             }
-            for (place, (name, at)) in (1..).zip(names) {
+            for (place, (name, at)) in (1..).zip(&names) {
                 let mut one = low.clone();
-                one.named(name, at);
+                one.named(name, *at);
                 one.name_order = Some(place);
                 all.push(one);
             }
@@ -146,21 +144,26 @@ pub(crate) fn chunks(high: &High) -> Vec<Low> {
 }
 
 impl Low {
-    fn set(&mut self, entry: &Entry) {
-        let (key, value) = (entry.key.as_str(), &entry.value);
-        match key {
+    fn set(&mut self, entry: Entry) {
+        let Entry {
+            key,
+            value,
+            at,
+            items,
+        } = entry;
+        self.places.insert(key.clone(), at);
+        if items.is_empty() {
+            self.references.remove(&key);
+        } else {
+            self.references.insert(key.clone(), items);
+        }
+        match key.as_str() {
             "state" | "fun" => {}
-            "name" if value.is_string() => self.name = value.clone(),
+            "name" if value.is_string() => self.name = value,
             "name" => self.name = self.id.clone().into(),
             _ => {
-                self.args.insert(key.to_owned(), value.clone());
+                self.args.insert(key, value);
             }
-        }
-        self.places.insert(key.to_owned(), entry.at);
-        if entry.items.is_empty() {
-            self.references.remove(key);
-        } else {
-            self.references.insert(key.to_owned(), entry.items.clone());
         }
     }
 

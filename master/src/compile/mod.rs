@@ -186,7 +186,7 @@ pub fn low_sls(tree: &Tree, input: &Input<'_>) -> Result<Made<Ordered>, Stop> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        order_of(&high, input, renderer)
+        order_of(high, input, renderer)
     })
 }
 
@@ -451,10 +451,10 @@ fn ordered(renderer: &mut Renderer, input: &Input<'_>) -> Result<Ordered, Vec<Di
     if !problems.is_empty() {
         return Err(problems);
     }
-    order_of(&high, input, renderer)
+    order_of(high, input, renderer)
 }
 
-fn order_of(high: &High, input: &Input<'_>, renderer: &Renderer) -> Result<Ordered, Vec<Diagnostic>> {
+fn order_of(high: High, input: &Input<'_>, renderer: &Renderer) -> Result<Ordered, Vec<Diagnostic>> {
     let disabled = input.options.texts("disabled_requisites");
     let rules = order::Rules {
         disabled: &disabled,

@@ -47,7 +47,8 @@ pub(crate) struct Rules<'a> {
 }
 
 /// Compiles and orders; every chunk whose requisites cannot be resolved is reported.
-pub(crate) fn order(high: &High, rules: &Rules<'_>, sources: &Sources) -> Result<Ordered, Vec<Diagnostic>> {
+pub(crate) fn order(high: High, rules: &Rules<'_>, sources: &Sources) -> Result<Ordered, Vec<Diagnostic>> {
+    let excluded = high.excluded;
     let mut lows = low::chunks(high);
     let mut graph = Graph::of(&lows);
     let mut problems = Vec::new();
@@ -98,19 +99,29 @@ pub(crate) fn order(high: &High, rules: &Rules<'_>, sources: &Sources) -> Result
     Ok(Ordered {
         lows,
         steps,
-        excluded: high.excluded,
+        excluded,
     })
 }
 
 impl Ordered {
     /// The chunks as Salt's `state.show_lowstate` prints them.
-    pub fn to_json(&self) -> Json {
-        Json::Array(
-            self.steps
-                .iter()
-                .map(|step| self.lows[step.low].to_json())
-                .collect(),
-        )
+    pub fn into_json(self) -> Json {
+        let mut lows: Vec<Option<Low>> = self.lows.into_iter().map(Some).collect();
+        // A chunk that has a dry run stands twice; the later place takes it.
+        let mut last = vec![0; lows.len()];
+        for (place, step) in self.steps.iter().enumerate() {
+            last[step.low] = place;
+        }
+        let chunk = |(place, step): (usize, &Step)| {
+            let low = &mut lows[step.low];
+            let low = if last[step.low] == place {
+                low.take()
+            } else {
+                low.clone()
+            };
+            low.map(Low::into_json)
+        };
+        Json::Array(self.steps.iter().enumerate().filter_map(chunk).collect())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The only place that writes to the terminal: stdout for what was asked for, stderr for everything on the way.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
 
@@ -107,7 +107,15 @@ impl Screen {
 
     /// Writes the one JSON document.
     pub fn document(&self, value: &serde_json::Value) {
-        self.out(format!("{value:#}"));
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let written = serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from);
+        if written
+            .and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| out.flush())
+            .is_err()
+        {
+            std::process::exit(0);
+        }
     }
 }
 

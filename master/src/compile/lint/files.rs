@@ -333,7 +333,7 @@ impl Reading<'_> {
             self.problems
                 .extend(verify::verify(&high, &self.renderer.sources));
             // What several include is looked at once.
-            everything.extend(low::chunks(&high).into_iter().filter(|low| {
+            everything.extend(low::chunks(high.clone()).into_iter().filter(|low| {
                 let mark = low.at.mark;
                 seen.insert((low.sls.clone(), low.tag(), mark.line, mark.column))
             }));
@@ -382,13 +382,13 @@ impl Reading<'_> {
                 extend::Lookup::Id,
                 &self.renderer.sources,
             ));
-            self.problems.extend(cycle(&high, &self.renderer.sources));
+            self.problems.extend(cycle(high, &self.renderer.sources));
         }
     }
 }
 
 /// A cycle among requisites of one sls and what it includes.
-fn cycle(high: &High, sources: &Sources) -> Option<Diagnostic> {
+fn cycle(high: High, sources: &Sources) -> Option<Diagnostic> {
     let rules = order::Rules {
         disabled: &[],
         has_watch: &crate::compile::has_watch,
