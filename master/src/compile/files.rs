@@ -9,6 +9,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::diagnostic::Diagnostic;
+use super::jinja::Kept;
 use crate::tree::{Kind, Source};
 
 /// Largest file that is rendered.
@@ -28,6 +29,8 @@ pub struct Roots {
 pub struct Layout {
     pub(crate) states: Listing,
     pub(crate) pillar: Listing,
+    /// Parsed templates of the file roots and of the pillar roots, for all hosts.
+    kept: Arc<(Kept, Kept)>,
 }
 
 /// Files of one kind of roots.
@@ -63,6 +66,7 @@ impl Layout {
         Ok(Self {
             states: list(tree, &roots.states)?,
             pillar: list(tree, &roots.pillar)?,
+            kept: Arc::default(),
         })
     }
 }
@@ -161,6 +165,14 @@ impl Files {
         match self.which {
             Which::States => &self.layout.states,
             Which::Pillar => &self.layout.pillar,
+        }
+    }
+
+    /// Parsed templates.
+    pub(crate) fn kept(&self) -> &Kept {
+        match self.which {
+            Which::States => &self.layout.kept.0,
+            Which::Pillar => &self.layout.kept.1,
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::diagnostic::{Diagnostic, Note};
 use super::functions::{is_misuse, reference};
-use super::jinja::{self, CallError, JinjaEnv, Known, LineMap, World};
+use super::jinja::{self, CallError, JinjaEnv, Kept, Known, LineMap, World};
 use super::oracle::{NOT_AVAILABLE, Oracle};
 use super::place::Lines;
 use crate::tree::Kind;
@@ -216,6 +216,10 @@ impl World for View {
             Known::Functions => reference::all().map(|entry| entry.name.to_owned()).collect(),
             Known::Grains => self.oracle.grains.asserted().keys().cloned().collect(),
         }
+    }
+
+    fn kept(&self) -> Option<&Kept> {
+        Some(self.oracle.files.kept())
     }
 }
 

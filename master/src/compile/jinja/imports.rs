@@ -10,6 +10,7 @@ use super::eval::Interp;
 use super::objects::macros::{Imported, Macro};
 use super::parse::ast::{Expr, ExprKind, Name, Pos, Tree};
 use super::parse::{ast, parse};
+use super::render::SHALLOW;
 use super::scope::{Scope, Unit};
 use super::values::text::{quote, refuse, str};
 use super::values::{Missing, Value, items};
@@ -125,11 +126,23 @@ impl Interp<'_> {
         };
         let file: Arc<str> = Arc::from(path);
         let index = self.loader.add(&file, &text);
-        let tree = Arc::new(parse(&text, &file, self.env, None, self.limit / 3)?);
+        let tree = self.parsed(&text, &file, None)?;
         self.loader
             .trees
             .insert(path.to_owned(), Some((index, tree.clone())));
         Ok(Some((index, tree)))
+    }
+
+    /// The tree of a text. On a stack made for deep nesting nothing is kept: elsewhere such a tree could not even be
+    /// given back.
+    pub(crate) fn parsed(&self, text: &str, file: &Arc<str>, skipped: Option<u32>) -> Res<Arc<Tree>> {
+        let depth = self.limit / 3;
+        match self.world.kept() {
+            Some(kept) if skipped.is_none() && self.limit <= SHALLOW => {
+                kept.tree(text, file, self.env, depth)
+            }
+            _ => parse(text, file, self.env, skipped, depth).map(Arc::new),
+        }
     }
 
     /// The first of several templates that exists.

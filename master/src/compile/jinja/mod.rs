@@ -20,6 +20,7 @@ mod exec;
 mod filters;
 mod imports;
 mod is_tests;
+mod kept;
 mod methods;
 mod objects;
 mod output;
@@ -39,6 +40,7 @@ use serde_json::{Map, Value as Json};
 pub use env::JinjaEnv;
 pub use error::{ErrorKind, RenderError};
 pub(crate) use filters::random::Twister;
+pub use kept::Kept;
 pub use output::LineMap;
 pub use render::render;
 pub use wanted::Step;
@@ -90,6 +92,11 @@ pub trait World: Send + Sync + std::fmt::Debug {
     /// Names there are, as far as that is known without asking, for who misspells one.
     fn known(&self, _what: Known) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Where parsed templates are kept for the next render; nowhere when `None`.
+    fn kept(&self) -> Option<&Kept> {
+        None
     }
 }
 

@@ -11,13 +11,12 @@ use super::objects::lazy::{Lazy, Source};
 use super::objects::salt::Salt;
 use super::output::LineMap;
 use super::parse::ast::Name;
-use super::parse::parse;
 use super::values::Value;
 use super::values::convert::from_json;
 use super::{RenderError, Rendered, Template, World};
 
 /// Nesting that fits the stack of any thread.
-const SHALLOW: usize = 100;
+pub(super) const SHALLOW: usize = 100;
 /// Nesting on a stack made for it; about what Python's recursion limit allows.
 const DEEP: usize = 3000;
 /// That stack.
@@ -139,7 +138,7 @@ fn run(
         }
     }
     interp.globals = base.clone();
-    let tree = parse(text, &file.0, interp.env, skipped, interp.limit / 3)?;
-    interp.run(file, dir, &Arc::new(tree), base, None)?;
+    let tree = interp.parsed(text, &file.0, skipped)?;
+    interp.run(file, dir, &tree, base, None)?;
     Ok(())
 }
