@@ -88,6 +88,7 @@ fn odict(_it: &mut Interp<'_>, args: CallArgs) -> Res<Value> {
     let dict = Rc::new(Dict {
         entries: Default::default(),
         ordered: true,
+        outside: false,
     });
     update(&dict, &args)?;
     Ok(Value::Dict(dict))

@@ -21,11 +21,10 @@ pub(crate) fn from_json(json: &Json) -> Value {
 
 /// A mapping from JSON.
 pub(crate) fn from_map(entries: &Map<String, Json>) -> Value {
-    Value::dict(Dict::of(
-        entries
-            .iter()
-            .map(|(key, value)| (Key::text(key), from_json(value))),
-    ))
+    let pair = |(key, value): (&String, &Json)| (Key::text(key), from_json(value));
+    let mut dict = Dict::of(entries.iter().map(pair));
+    dict.outside = true;
+    Value::dict(dict)
 }
 
 fn from_number(number: &Number) -> Value {

@@ -15,6 +15,8 @@ pub(crate) struct Dict {
     pub(crate) entries: RefCell<IndexMap<Key, Value>>,
     /// Made by `odict`: prints its type, and is not sorted as YAML.
     pub(crate) ordered: bool,
+    /// Came from outside, where every key is text: what is no text is looked up as the text it became.
+    pub(crate) outside: bool,
 }
 
 /// A value that may be a key.
@@ -146,6 +148,7 @@ impl Dict {
         Self {
             entries: RefCell::new(entries.into_iter().collect()),
             ordered: false,
+            outside: false,
         }
     }
 
@@ -159,7 +162,14 @@ impl Dict {
         if let Value::Str(text) = key {
             return Ok(self.get_text(text));
         }
-        Ok(self.entries.borrow().get(&Key::new(key.clone())?).cloned())
+        let found = self.entries.borrow().get(&Key::new(key.clone())?).cloned();
+        match key {
+            _ if found.is_some() || !self.outside => Ok(found),
+            Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::None => {
+                Ok(self.get_text(&super::convert::key_text(key)?))
+            }
+            _ => Ok(None),
+        }
     }
 
     pub(crate) fn get_text(&self, key: &str) -> Option<Value> {

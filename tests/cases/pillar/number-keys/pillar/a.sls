@@ -1,0 +1,1 @@
+ports: {80: http, 443: https}
