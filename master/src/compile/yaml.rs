@@ -90,6 +90,9 @@ pub fn plain_scalar(text: &str) -> Value {
     scalar::resolve(text).unwrap_or_else(|_| Value::Text(text.to_owned()))
 }
 
+/// Most entries of a mapping whose keys are compared one by one.
+const FEW: usize = 12;
+
 struct Composer<'r, 'b> {
     parser: Parser<&'r mut &'b [u8]>,
     anchors: HashMap<String, Option<Node>>,
@@ -354,12 +357,20 @@ fn sources(node: Node) -> Result<Vec<(Node, Node)>, YamlError> {
 }
 
 fn distinct(entries: &[(Node, Node)]) -> Result<(), YamlError> {
-    let mut seen = HashSet::with_capacity(entries.len());
-    for (key, _) in entries {
-        let Some(one) = same(&key.value) else {
+    let mut seen = HashSet::new();
+    for (index, (key, _)) in entries.iter().enumerate() {
+        let Some(this) = same(&key.value) else {
             return wrong("found unacceptable key: a list or mapping", key.at);
         };
-        if !seen.insert(one) {
+        // Most mappings are too short for hashing to pay.
+        let known = if entries.len() <= FEW {
+            entries[..index]
+                .iter()
+                .any(|(other, _)| same(&other.value).is_some_and(|other| other == this))
+        } else {
+            !seen.insert(this)
+        };
+        if known {
             let first = entries.iter().find(|(other, _)| other.value == key.value);
             return Err(YamlError {
                 message: format!("found conflicting ID '{}'", key.value.python_text()),
