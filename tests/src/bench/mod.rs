@@ -14,6 +14,7 @@ mod measure;
 mod open;
 mod peers;
 mod sheet;
+mod tree;
 
 pub use sheet::Sheet;
 

@@ -32,8 +32,14 @@ fn role_files(role: usize) -> Vec<(String, String)> {
     let mut includes = String::new();
     let mut files = vec![
         ("defaults.yaml".to_owned(), defaults(role)),
-        ("osfamilymap.yaml".to_owned(), OS_FAMILIES.replace("ROLE", &format!("role{role}"))),
-        ("map.jinja".to_owned(), MAP.replace("ROLE", &format!("role{role}"))),
+        (
+            "osfamilymap.yaml".to_owned(),
+            OS_FAMILIES.replace("ROLE", &format!("role{role}")),
+        ),
+        (
+            "map.jinja".to_owned(),
+            MAP.replace("ROLE", &format!("role{role}")),
+        ),
         ("macros.jinja".to_owned(), MACROS.to_owned()),
     ];
     for part in 1..FILES {
