@@ -43,7 +43,11 @@ fn compile_as_under_salt() {
         }
     }
     let (many, per) = (formulas.len(), hosts.len());
-    writeln!(std::io::stderr(), "formulas: {many}, each for {per} systems, {chunks} chunks").unwrap();
+    writeln!(
+        std::io::stderr(),
+        "formulas: {many}, each for {per} systems, {chunks} chunks"
+    )
+    .unwrap();
     assert!(many >= 12 && per >= 2, "{many} formulas for {per} systems");
     assert!(wrong.is_empty(), "{wrong}");
 }
