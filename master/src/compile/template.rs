@@ -42,9 +42,8 @@ pub(crate) struct Failed {
     pub(crate) source: Option<Arc<str>>,
     /// Salt's whole text, as states show it.
     pub(crate) shown: String,
-    help: Option<String>,
-    /// The calls, imports and includes that led there, by their place in the tree.
-    trail: Vec<Note>,
+    /// The way out, and the calls, imports and includes that led there, by their place in the tree.
+    aid: Box<(Option<String>, Vec<Note>)>,
 }
 
 impl Failed {
@@ -57,8 +56,9 @@ impl Failed {
             Some(text) => problem.with_source(&text),
             None => problem,
         };
-        problem.notes = self.trail;
-        problem.with_help_if(self.help)
+        let (help, trail) = *self.aid;
+        problem.notes = trail;
+        problem.with_help_if(help)
     }
 }
 
@@ -108,16 +108,15 @@ pub(crate) fn render(oracle: &Arc<Oracle>, template: &Template<'_>) -> Result<Re
             } else {
                 view.file(&error.file)
             };
-            let trail = error.trail.iter().map(|step| Note {
+            let trail = error.aid.trail.iter().map(|step| Note {
                 message: step.what.clone(),
                 file: Some(full(&step.file)),
                 line: Some(number(step.line)),
                 column: Some(number(step.column)),
             });
             Err(Failed {
-                trail: trail.collect(),
+                aid: Box::new((error.aid.help.clone(), trail.collect())),
                 file: full(&error.file),
-                help: error.help,
                 message: error.message,
                 line: number(error.line),
                 column: number(error.column),

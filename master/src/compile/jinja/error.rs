@@ -110,6 +110,13 @@ pub struct RenderError {
     pub excerpt: String,
     /// Whether `file` is another one than was rendered (an imported template).
     pub imported: bool,
+    /// What helps to understand it.
+    pub aid: Box<Aid>,
+}
+
+/// What helps to understand an error.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Aid {
     /// The nearest name, or another way out.
     pub help: Option<String>,
     /// The calls, imports and includes that led there, innermost first.
@@ -141,8 +148,10 @@ impl RenderError {
             column: pos.column as usize,
             imported: *file != *main,
             file: file.to_string(),
-            help,
-            trail: fault.trail,
+            aid: Box::new(Aid {
+                help,
+                trail: fault.trail,
+            }),
         }
     }
 }
