@@ -2,11 +2,6 @@
 //!
 //! `functions/ask.py` asks Salt anew. `null` in place of an answer means that Salt raised an exception.
 
-#![expect(
-    clippy::expect_used,
-    reason = "a test stops where its files are not as expected"
-)]
-
 use std::sync::Arc;
 
 use master::compile::{self, Grains, Input, Layout, Options, Roots, Tree, What};
