@@ -249,7 +249,11 @@ fn ready(lows: &mut [Low], graph: &Graph, node: usize, cap: f64) -> Ready {
             let weight = weight(kind);
             if heaviest.is_none_or(|heaviest| heaviest <= weight) {
                 heaviest = Some(weight);
-                least = least.min(own(&mut lows[graph.nodes[dependent].low], cap));
+                let dependent = &mut lows[graph.nodes[dependent].low];
+                // One that says nothing of its order pulls nothing forward until it is ready itself.
+                if dependent.args.contains_key("order") {
+                    least = least.min(own(dependent, cap));
+                }
             }
         }
     }
