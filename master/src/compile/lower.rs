@@ -117,6 +117,7 @@ impl Lowering<'_> {
         }
         let own_check = spec.is_some_and(|spec| spec.param("check_cmd").is_some());
         let (mut options, wrong) = option::options(&low.args);
+        options.disabled = disabled(self.oracle, low);
         if own_check {
             options.check_cmd.clear();
         }
@@ -155,6 +156,21 @@ impl Lowering<'_> {
             slots,
         }
     }
+}
+
+/// Why a state is not run: a pattern of the option `disabled_states`, or of the grain `state_runs_disabled` where the master
+/// asserts it (Salt's `state.disable` writes that grain; Salt leaves such states out of the run).
+fn disabled(oracle: &Oracle, low: &Low) -> Option<String> {
+    let function = format!("{}.{}", low.state, low.fun);
+    let grain = oracle.grains.asserted().get("state_runs_disabled");
+    let grain = grain.and_then(Json::as_array).into_iter().flatten();
+    let patterns = oracle.options.texts("disabled_states").into_iter();
+    let pattern = patterns
+        .chain(grain.map(python::text))
+        .find(|pattern| python::fnmatch(&function, pattern))?;
+    Some(format!(
+        "The state function \"{function}\" is disabled by \"{pattern}\""
+    ))
 }
 
 /// Arguments every state has, with values they cannot have.

@@ -158,6 +158,9 @@ impl<S: System> Pass<'_, S> {
     fn judged(&mut self, place: usize, way: Way<'_>) -> Result<StateResult, Work> {
         let chunk = &self.catalog.chunks[place];
         self.slotted = None;
+        if let Some(comment) = &chunk.options.disabled {
+            return Ok(self.skipped(place, comment.clone()));
+        }
         let Some(state) = (self.find)(&chunk.id.state, &chunk.id.fun) else {
             let comment = unavailable(&chunk.id.state, &chunk.id.fun, &chunk.sls);
             return Ok(self.refused(place, comment));
@@ -180,12 +183,7 @@ impl<S: System> Pass<'_, S> {
         }
         let mut result = match guards::skipped(self.hands.system, &chunk.options) {
             Err(why) => return Ok(self.refused(place, why)),
-            Ok(Some(comment)) => {
-                let mut result = StateResult::met(&chunk.id, &chunk.sls);
-                result.comment = comment;
-                result.skip_watch = true;
-                result
-            }
+            Ok(Some(comment)) => self.skipped(place, comment),
             Ok(None) => match self.fill(place).and_then(|()| self.plan(state, place, way)) {
                 Ok(plan) => self.carry_out(state, place, way, plan)?,
                 Err(comment) => self.failed(place, comment),
@@ -200,6 +198,15 @@ impl<S: System> Pass<'_, S> {
             );
         }
         Ok(result)
+    }
+
+    /// Nothing was done, and nothing is done for what is watched.
+    fn skipped(&self, place: usize, comment: String) -> StateResult {
+        let chunk = &self.catalog.chunks[place];
+        let mut result = StateResult::met(&chunk.id, &chunk.sls);
+        result.comment = comment;
+        result.skip_watch = true;
+        result
     }
 
     /// Whether a chunk's result is not applied.

@@ -215,6 +215,17 @@ fn a_plan_says_may_for_what_hangs_on_a_package() {
 }
 
 #[test]
+fn a_disabled_state_is_told_and_leaves_everything_alone() {
+    let mut disabled = chunk("run", "make it", json!({}));
+    disabled.options.disabled = Some("it is disabled".into());
+    let after = needs(chunk("say", "after", json!({"changes": true})), Require, &[0]);
+    let ended = apply(&mut Fake::new(), &catalog(vec![disabled, after]));
+    assert_eq!(words(&ended), ["0 make it ok", "1 after changed"]);
+    assert_eq!(ended.states[0].comment, "it is disabled");
+    assert!(ended.states[0].skip_watch && ended.states[0].changes.is_empty());
+}
+
+#[test]
 fn guards_retry_and_check_cmd() {
     let guard = |word: &str| vec![Guard::Command(word.into())];
     let mut skipped = chunk("run", "true", json!({}));

@@ -30,6 +30,7 @@ pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
             .get("undo")
             .filter(|undo| python::truth(undo))
             .map(python::text),
+        disabled: None,
     };
     (options, wrong)
 }
