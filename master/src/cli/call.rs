@@ -27,8 +27,8 @@ pub(super) struct Call {
     /// The function, module.function
     #[arg(value_name = "FUNCTION")]
     function: Option<String>,
-    /// Its arguments
-    #[arg(value_name = "ARGS", allow_hyphen_values = true)]
+    /// Its arguments; those that begin with a dash go after `--`
+    #[arg(value_name = "ARGS", allow_negative_numbers = true)]
     args: Vec<String>,
 }
 
