@@ -65,7 +65,7 @@ fn states(role: usize, part: usize) -> String {
 }
 
 fn defaults(role: usize) -> String {
-    format!("role{role}:\n{DEFAULTS}").replace("ROLE", &format!("role{role}"))
+    DEFAULTS.replace("ROLE", &format!("role{role}"))
 }
 
 fn pillar(role: usize) -> String {
@@ -73,6 +73,7 @@ fn pillar(role: usize) -> String {
 }
 
 const DEFAULTS: &str = "\
+ROLE:
   packages: [ROLE, ROLE-common]
   service: ROLE
   user: root
