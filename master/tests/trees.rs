@@ -2,8 +2,9 @@
 //!
 //! `files` is the tree, `low` the expected chunks in order (`id state.fun` and, where it is not the id, the name),
 //! `problems` the expected refusal (`file:line:column message` by their beginning), `shown` arguments of the first
-//! chunk, `mine` what other hosts told and `told` what this one tells the mine, `explain` what is told of each key, `chunk` parts of the catalog by place, `ask` the questions of a first pass, `answers` (grains), `calls` and `missing` (functions) what the host says
-//! in the second.
+//! chunk, `chunk` parts of the catalog by place, `listens` who listens to what, `mine` what other hosts told and `told`
+//! what this one tells the mine, `explain` what is told of each key, `ask` the questions of a first pass, `answers`
+//! (grains), `calls` and `missing` (functions) what the host says in the second.
 
 #![expect(
     clippy::expect_used,
@@ -265,6 +266,9 @@ fn check(name: &str, case: &Json) {
             for (place, want) in case.get("chunk").and_then(Json::as_object).into_iter().flatten() {
                 let got = json!(ready.catalog.chunks[place.parse::<usize>().expect("a place")]);
                 assert!(covers(&got, want), "{name}: chunk {place}: {got}\nwant {want}");
+            }
+            if let Some(want) = case.get("listens") {
+                assert_eq!(&json!(ready.catalog.listens), want, "{name}: listens");
             }
             if let Some(want) = case.get("told") {
                 assert_eq!(&json!(ready.mine), want, "{name}: told");
