@@ -206,7 +206,7 @@ impl TreeCompiler {
         self.seen(shown)
     }
 
-    /// Says why a host gets what it gets, see [`compile::explain`].
+    /// Says why a host gets what it gets, see [`compile::explain()`].
     pub fn explain(&self, host: &Host, key: Option<&str>) -> Seen<Explained> {
         let (told, _) =
             self.answered(|options| compile::explain(&self.tree, &self.input(host, options), key));
