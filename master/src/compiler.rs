@@ -14,7 +14,7 @@ use crate::compile::explain::Explained;
 use crate::compile::lint::Lint;
 use crate::compile::lookup::Secrets;
 use crate::compile::{self, Grains, Input, Layout, Options, Own, Roots, Stop, Tree, What};
-use crate::fleet::{Compiled, Compiler, Host, told_grains};
+use crate::fleet::{Compiled, Compiler, Host, known_grains};
 use crate::own::{Run, Sources};
 use crate::pillar::external::{External, Opened, Source as Origin};
 use crate::session::Cargo;
@@ -232,10 +232,7 @@ impl TreeCompiler {
         if self.known == Known::Some && !told {
             return Err(Stop::Ask(BTreeSet::from([Question::Grains])));
         }
-        let mut grains = told_grains(&host.memory);
-        grains.extend(host.asserted.clone());
-        grains.insert("id".to_owned(), host.id.clone().into());
-        Ok(grains.into())
+        Ok(known_grains(&host.id, &host.memory, &host.asserted).into())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::compile::diagnostic::{Diagnostic, did_you_mean};
 use crate::compile::yaml;
 use crate::compiler::{self, Known, Seen, TreeCompiler, View};
 use crate::failure::{Failure, Kind};
-use crate::fleet::{Fleet, Host, Told, ask, told_grains};
+use crate::fleet::{Fleet, Host, Told, ask, known_grains};
 use crate::ledger::{Ledger, by};
 use crate::report::screen::Screen;
 use crate::report::{Mode, progress};
@@ -230,9 +230,7 @@ impl Context {
     }
 
     fn matches(&self, matcher: &Matcher, host: &Host, pillar: &Map<String, Json>) -> Result<bool, Failure> {
-        let mut grains = told_grains(&host.memory);
-        grains.extend(host.asserted.clone());
-        grains.insert("id".to_owned(), host.id.clone().into());
+        let grains = known_grains(&host.id, &host.memory, &host.asserted);
         let subject = Subject {
             id: &host.id,
             grains: &grains,

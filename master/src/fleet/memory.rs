@@ -6,8 +6,16 @@ use serde_json::{Map, Value as Json};
 
 use crate::store::Remembered;
 
+/// What is known of a host's grains: those it told, those the roster asserts, which win, and its id.
+pub fn known_grains(id: &str, memory: &Remembered, asserted: &Map<String, Json>) -> Map<String, Json> {
+    let mut grains = told_grains(memory);
+    grains.extend(asserted.clone());
+    grains.insert("id".to_owned(), id.into());
+    grains
+}
+
 /// The grains a host told, as far as it was asked: all of them, or single ones.
-pub fn told_grains(memory: &Remembered) -> Map<String, Json> {
+fn told_grains(memory: &Remembered) -> Map<String, Json> {
     let mut grains = Map::new();
     for (question, answer) in &memory.answers {
         match (question, answer) {

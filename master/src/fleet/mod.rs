@@ -30,7 +30,7 @@ pub use converge::{Converged, Request, converge, of_report};
 pub use exchange::{Told, exchange};
 pub use halt::Halt;
 pub use inquire::{Thought, inquire};
-pub use memory::told_grains;
+pub use memory::known_grains;
 pub use prepare::{Compiled, Compiler, Prepared, Unready, ask, prepare};
 
 /// One host of a run.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value as Json, json};
 
 use crate::compile::lookup::Answer;
-use crate::fleet::told_grains;
+use crate::fleet::known_grains;
 use crate::roster::Roster;
 use crate::store::Index;
 
@@ -40,9 +40,7 @@ impl Mine {
             if known.mine.is_empty() {
                 continue;
             }
-            let mut grains = told_grains(&known);
-            grains.extend(roster.entries[&host].grains.clone());
-            grains.insert("id".to_owned(), host.clone().into());
+            let grains = known_grains(&host, &known, &roster.entries[&host].grains);
             let heard = known.run.as_ref().map_or(now, crate::store::RunId::millis);
             let age = now.saturating_sub(heard) / 1000;
             mine.insert(host, json!({ "told": known.mine, "grains": grains, "age": age }));
