@@ -3,7 +3,7 @@
 //! Guards only ask, so they run in a plan too. A guard that is a command sees the host as it is now, also in a plan.
 
 use proto::question::Call;
-use proto::{Answer, Command, Creates, Guard, Options, Question, Value};
+use proto::{Answer, Command, Creates, Gather, Guard, Options, Question, Value};
 use serde_json::Value as Json;
 use states::args::truth;
 
@@ -124,7 +124,7 @@ fn holds<S: System>(system: &mut S, options: &Options, guard: &Guard) -> Result<
                 kwargs: kwargs
                     .iter()
                     .map(|(key, value)| (key.clone(), value.to_string()))
-                    .collect(),
+                    .gather(),
             };
             let broken = |why: &str| format!("An exception occurred in this state: {fun}: {why}");
             match one(system, Question::Call(call)) {

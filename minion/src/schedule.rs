@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::{Catalog, Chunk, ChunkId, RequisiteKind, StateResult};
+use proto::{Catalog, Chunk, ChunkId, Gather, RequisiteKind, StateResult};
 
 use crate::journal::owed::Owed;
 
@@ -80,7 +80,7 @@ impl<'a> Schedule<'a> {
             checks: chunks
                 .filter(|(_, chunk)| chunk.check_only)
                 .map(|(place, chunk)| (&chunk.id, place))
-                .collect(),
+                .gather(),
             run_num: 0,
             paid: Cell::new(false),
         }
@@ -386,7 +386,7 @@ impl<'a> Schedule<'a> {
 
 /// The kinds a chunk has, each once.
 fn kinds(chunk: &Chunk) -> BTreeSet<RequisiteKind> {
-    chunk.needs.iter().map(|need| need.kind).collect()
+    chunk.needs.iter().map(|need| need.kind).gather()
 }
 
 const fn onfail(kind: RequisiteKind) -> bool {

@@ -15,7 +15,7 @@ pub mod rollback;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::frame::{BackTo, Conflict};
-use proto::{Act, Address, Change, Command, Entry, Fidelity, Outcome, Poke, ProblemKind, Value};
+use proto::{Act, Address, Change, Command, Entry, Fidelity, Gather, Outcome, Poke, ProblemKind, Value};
 
 use crate::journal::RunRecord;
 use merge::{Merged, merge};
@@ -120,7 +120,7 @@ impl Undo {
             Step::Put { at, to, .. } => Some((at.clone(), to.clone())),
             _ => None,
         });
-        puts.collect()
+        puts.gather()
     }
 }
 
@@ -137,7 +137,7 @@ pub fn target(history: &[RunRecord], to: &BackTo) -> Result<Option<u64>, NoTarge
     let by_number: BTreeMap<u64, &RunRecord> = history
         .iter()
         .filter_map(|run| Some((run.generation()?, run)))
-        .collect();
+        .gather();
     let head = by_number.keys().next_back().copied().unwrap_or(0);
     match to {
         BackTo::Generation(number) if *number <= head => Ok(Some(*number)),
@@ -229,7 +229,7 @@ impl Fold {
             .touched
             .iter()
             .map(|touched| touched.ours.at.clone())
-            .collect();
+            .gather();
         all.extend(
             self.pokes
                 .iter()

@@ -11,6 +11,7 @@
 //! | [`result`] | [`StateResult`] and [`Report`]: what a run tells |
 //! | [`journal`] | [`Entry`], [`Generation`]: what a host keeps |
 //! | [`frame`] | every frame of the wire, one enum each way |
+//! | [`gather`] | [`Gather`]: `collect` for sets and maps, small |
 //! | [`codec`] | bytes to frames and back, bounded |
 
 pub mod act;
@@ -18,6 +19,7 @@ pub mod chunk;
 pub mod codec;
 pub mod digest;
 pub mod frame;
+pub mod gather;
 pub mod journal;
 pub mod mysql;
 pub mod name;
@@ -33,6 +35,7 @@ pub use chunk::{
 pub use codec::{CodecError, Decoder};
 pub use digest::Digest;
 pub use frame::{FromMaster, FromMinion};
+pub use gather::Gather;
 pub use journal::{Entry, Generation, RunHeader};
 pub use mysql::{Login, MysqlAt, MysqlKind, Schema, Source};
 pub use name::{ChunkId, MinionId};

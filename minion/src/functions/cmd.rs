@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::{Command, Output};
+use proto::{Command, Gather, Output};
 use serde_json::{Value as Json, json};
 use states::args::plain;
 
@@ -201,8 +201,8 @@ fn environment(value: Option<&Json>) -> BTreeMap<String, String> {
             .collect()
     };
     match value {
-        Some(Json::Array(items)) => items.iter().flat_map(pairs).collect(),
-        Some(value) => pairs(value).into_iter().collect(),
+        Some(Json::Array(items)) => items.iter().flat_map(pairs).gather(),
+        Some(value) => pairs(value).into_iter().gather(),
         None => BTreeMap::new(),
     }
 }

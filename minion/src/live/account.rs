@@ -8,7 +8,9 @@ mod lines;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::{Account, Address, Change, Command, Fidelity, Group, Performed, PreImage, Problem, Value};
+use proto::{
+    Account, Address, Change, Command, Fidelity, Gather, Group, Performed, PreImage, Problem, Value,
+};
 
 use super::database::{GroupLine, Passwd, entry};
 use super::{Live, as_expected, botched, refused};
@@ -57,7 +59,7 @@ impl Live {
         let groups = groups
             .iter()
             .map(|line| (Address::Group(line.name.clone()), group(line)));
-        users.chain(groups).collect()
+        users.chain(groups).gather()
     }
 
     /// Pre-images of a user and of what goes or comes with it.
@@ -292,7 +294,7 @@ impl Live {
     ) -> Result<Vec<Change>, Problem> {
         let now = self.people();
         let nothing = Value::Absent;
-        let all: BTreeSet<&Address> = was.keys().chain(now.keys()).collect();
+        let all: BTreeSet<&Address> = was.keys().chain(now.keys()).gather();
         let (mut made, mut rest) = (Vec::new(), Vec::new());
         for at in all {
             let (then, today) = (was.get(at).unwrap_or(&nothing), now.get(at).unwrap_or(&nothing));

@@ -20,7 +20,7 @@ mod transact;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use proto::{Address, Change, Fidelity, Package, Performed, PreImage, Problem, Value};
+use proto::{Address, Change, Fidelity, Gather, Package, Performed, PreImage, Problem, Value};
 
 use super::{Live, as_expected, botched, refused};
 use crate::system::Botched;
@@ -81,8 +81,8 @@ impl Live {
         let status = self.packages()?;
         expected(&status, wanted)?;
         let order = self.order(&status, wanted)?;
-        let mut names: BTreeSet<String> = wanted.iter().map(|one| status.key_of(one.name)).collect();
-        let mut leaving: BTreeSet<String> = order.purge.iter().cloned().collect();
+        let mut names: BTreeSet<String> = wanted.iter().map(|one| status.key_of(one.name)).gather();
+        let mut leaving: BTreeSet<String> = order.purge.iter().cloned().gather();
         let mut files = self.configuration_put_back(&order)?;
         if order.any() {
             let simulated = self.simulate(&order);
@@ -106,7 +106,7 @@ impl Live {
             .collect();
         let fidelities = self.keep_debs(&installed);
         let kept: BTreeMap<&String, Fidelity> =
-            installed.iter().map(|(name, _)| name).zip(fidelities).collect();
+            installed.iter().map(|(name, _)| name).zip(fidelities).gather();
         let mut before: Vec<PreImage> = names
             .iter()
             .map(|name| PreImage {
@@ -138,7 +138,7 @@ impl Live {
             .iter()
             .filter(|one| one.to.is_absent())
             .map(|one| was.key_of(one.name))
-            .collect();
+            .gather();
         let residue = residue::among(&self.residue(&going), before);
         let mut output = None;
         let mut done = self.transact(&was, wanted, before, &mut output);
@@ -192,7 +192,7 @@ impl Live {
         let mut changes = Vec::new();
         let (mut made, mut gone) = (Vec::new(), Vec::new());
         let people_now = self.people();
-        let addresses: BTreeSet<&Address> = people.keys().chain(people_now.keys()).collect();
+        let addresses: BTreeSet<&Address> = people.keys().chain(people_now.keys()).gather();
         for at in addresses {
             let nothing = Value::Absent;
             let (then, today) = (

@@ -8,7 +8,7 @@ mod offline;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use proto::{Address, Change, Fidelity, Performed, Poke, PreImage, Problem, Unit, Value};
+use proto::{Address, Change, Fidelity, Gather, Performed, Poke, PreImage, Problem, Unit, Value};
 
 use super::{Live, as_expected, botched, command, failed, refused};
 use crate::system::Botched;
@@ -313,8 +313,8 @@ impl Live {
         was: &Unit,
         links: &[(String, Value)],
     ) -> Result<Vec<Change>, Problem> {
-        let now: BTreeMap<String, Value> = self.enablement_links()?.into_iter().collect();
-        let then: BTreeMap<&str, &Value> = links.iter().map(|(path, value)| (path.as_str(), value)).collect();
+        let now: BTreeMap<String, Value> = self.enablement_links()?.into_iter().gather();
+        let then: BTreeMap<&str, &Value> = links.iter().map(|(path, value)| (path.as_str(), value)).gather();
         let change = |path: &str, before: &Value, after: &Value| Change {
             at: Address::Path(path.to_owned()),
             before: before.clone(),

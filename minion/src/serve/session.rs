@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use proto::frame::{Apply, PROTOCOL, Rollback};
-use proto::{Answer, Catalog, Digest, Entry, FromMaster, FromMinion, Question, Sourced, chunk::SourcedKind};
+use proto::{
+    Answer, Catalog, Digest, Entry, FromMaster, FromMinion, Gather, Question, Sourced, chunk::SourcedKind,
+};
 
 use super::child::{self, Task, What};
 use super::{Line, ServeError, outward};
@@ -234,7 +236,7 @@ impl<S: System> Session<S> {
     }
 
     fn apply(&mut self, master: &str, apply: Apply) -> Result<Next, ServeError> {
-        self.awaited = apply.following.iter().copied().collect();
+        self.awaited = apply.following.iter().copied().gather();
         if !apply.plan && self.fenced(master, apply.epoch, Some(&apply.catalog))? {
             // Its blobs are on their way all the same; they are kept, and what they are for is not begun.
             return Ok(Next::Listen);
@@ -275,7 +277,7 @@ impl<S: System> Session<S> {
         if lacking.is_empty() {
             lacking.push(apply.catalog);
         }
-        self.awaited = lacking.iter().copied().collect();
+        self.awaited = lacking.iter().copied().gather();
         self.pending = Some(apply);
         self.line.say(&FromMinion::Want(lacking))?;
         Ok(Next::Listen)

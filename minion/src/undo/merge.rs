@@ -1,7 +1,7 @@
 //! The three values of an address, compared attribute by attribute: an attribute we did not change is not ours to put back,
 //! one that somebody changed after us is a conflict (R6).
 
-use proto::{Change, Unit, Value};
+use proto::{Change, Gather, Unit, Value};
 use serde_json::{Map, Value as Json};
 
 /// What becomes of an address.
@@ -127,7 +127,7 @@ fn leaves(before: &Json, after: &Json, live: &Json) -> Option<Json> {
     };
     let mut merged = Map::new();
     let absent = Json::Null;
-    let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).chain(c.keys()).collect();
+    let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).chain(c.keys()).gather();
     for key in keys {
         let of = |map: &'_ Map<String, Json>| map.get(key).cloned().unwrap_or(Json::Null);
         let value = if key == "mtime" {

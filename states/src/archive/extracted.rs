@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::{Act, Address, Args, Question, Value};
+use proto::{Act, Address, Args, Gather, Question, Value};
 
 use super::members::{check_toplevel, members};
 use crate::file::place::{self, Above};
@@ -343,7 +343,7 @@ impl Unpacking {
             .members
             .keys()
             .filter_map(|member| member.split('/').next())
-            .collect();
+            .gather();
         let mut removed = Vec::new();
         for top in tops {
             let at = self.at(top);

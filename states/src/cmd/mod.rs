@@ -9,7 +9,7 @@ mod wait;
 
 use std::collections::BTreeMap;
 
-use proto::{Act, Args, Command, Output};
+use proto::{Act, Args, Command, Gather, Output};
 use serde_json::Value as Json;
 
 use crate::args::plain;
@@ -170,7 +170,7 @@ pub(crate) fn environment(given: &Json) -> Result<BTreeMap<String, String>, Stop
         .into_iter()
         .flatten()
         .map(|(name, value)| (name.clone(), text(value)))
-        .collect())
+        .gather())
 }
 
 /// The working directory must be there.

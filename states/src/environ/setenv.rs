@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::Args;
+use proto::{Args, Gather};
 use serde_json::Value as Json;
 
 use crate::args::plain;
@@ -77,7 +77,7 @@ pub fn variables(name: &str, args: &Args) -> Option<BTreeMap<String, Option<Stri
         value @ (Json::String(_) | Json::Bool(false)) => {
             Some(BTreeMap::from([(name.to_owned(), one(value))]))
         }
-        Json::Object(map) => Some(map.iter().map(|(key, value)| (key.clone(), one(value))).collect()),
+        Json::Object(map) => Some(map.iter().map(|(key, value)| (key.clone(), one(value))).gather()),
         _ => None,
     }
 }

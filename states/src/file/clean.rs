@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Act, Sourced, Value};
+use proto::{Act, Gather, Sourced, Value};
 
 use super::place;
 use crate::{ArgsExt, Call, Stop, paths, regex};
@@ -51,7 +51,7 @@ pub(super) fn superfluous<'v>(
     let above: BTreeSet<&str> = keep
         .iter()
         .flat_map(|path| path.match_indices('/').map(|(at, _)| &path[..at]))
-        .collect();
+        .gather();
     // What a pattern matches goes all the same with a directory that none matches.
     let exclude = call.args().texts("exclude_pat");
     let mut gone = Vec::new();
@@ -65,7 +65,7 @@ pub(super) fn superfluous<'v>(
 
 /// Those of them that are not in a directory that goes itself: all that is taken away, and what Salt lists as removed.
 pub(super) fn outermost<'v>(gone: &[Entry<'v>]) -> Vec<Entry<'v>> {
-    let paths: BTreeSet<&str> = gone.iter().map(|(path, _)| *path).collect();
+    let paths: BTreeSet<&str> = gone.iter().map(|(path, _)| *path).gather();
     let inside = |path: &str| path.match_indices('/').any(|(at, _)| paths.contains(&path[..at]));
     gone.iter().filter(|(path, _)| !inside(path)).copied().collect()
 }

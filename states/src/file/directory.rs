@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Act, Address, Args, Meta, Question, Value};
+use proto::{Act, Address, Args, Gather, Meta, Question, Value};
 
 use super::clean;
 use super::place::{self, Above};
@@ -331,7 +331,7 @@ fn adjust(
         let gone: BTreeSet<String> = removed
             .iter()
             .map(|(path, _)| paths::join(&wish.name, path))
-            .collect();
+            .gather();
         acts.retain(|act| !matches!(act, Act::Assign { at: Address::Path(path), .. } if gone.contains(path)));
         acts.extend(clean::acts(&wish.name, &removed));
     }
@@ -396,7 +396,7 @@ fn recurse_set(args: &Args) -> Result<Option<BTreeSet<String>>, Stop> {
     if !given.is_array() {
         return Err(Stop::failed("\"recurse\" must be formed as a list of strings"));
     }
-    let set: BTreeSet<String> = args.texts("recurse").into_iter().collect();
+    let set: BTreeSet<String> = args.texts("recurse").into_iter().gather();
     if set.iter().any(|kind| !KINDS.contains(&kind.as_str())) {
         let kinds: Vec<String> = KINDS.iter().map(|kind| format!("\"{kind}\"")).collect();
         return Err(Stop::Failed(format!(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::chunk::{SourcedEntry, SourcedKind};
-use proto::{Act, Address, Args, Digest, Meta, Question, Sourced, Value};
+use proto::{Act, Address, Args, Digest, Gather, Meta, Question, Sourced, Value};
 
 use super::clean;
 use super::place::{self, Above};
@@ -159,7 +159,7 @@ impl State for Recurse {
         files(call, host, &name, &members, &owner, &made, &mut merged)?;
         let mut removed = Vec::new();
         if args.flag("clean", false) {
-            let keep: BTreeSet<String> = members.keys().cloned().collect();
+            let keep: BTreeSet<String> = members.keys().cloned().gather();
             let entries = host.list(&name)?.unwrap_or_default();
             let mut gone = clean::superfluous(call, &name, entries, keep)?;
             // What a file takes the place of is gone with it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Act, Address, Args, Group, Value};
+use proto::{Act, Address, Args, Gather, Group, Value};
 use serde_json::Value as Json;
 
 use crate::args::python;
@@ -43,7 +43,7 @@ impl State for Present {
     fn plan(&self, call: &Call<'_>, host: &Host<'_>) -> Result<Plan, Stop> {
         let args = call.args();
         let name = call.name();
-        let set = |key: &str| -> BTreeSet<String> { args.texts(key).into_iter().collect() };
+        let set = |key: &str| -> BTreeSet<String> { args.texts(key).into_iter().gather() };
         let (add, del) = (set("addusers"), set("delusers"));
         let members = args.any("members").map(|_| set("members"));
         let conflicting =
@@ -76,7 +76,7 @@ impl State for Present {
                     .or_would(format!("Group {name} set to be added"), Some(Args::new())),
             );
         };
-        let now: BTreeSet<String> = group.members.iter().cloned().collect();
+        let now: BTreeSet<String> = group.members.iter().cloned().gather();
         let list = |names: Vec<&String>| {
             let list: Vec<Json> = names.into_iter().map(|name| name.as_str().into()).collect();
             python(&list.into())

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use proto::question::Call as Question;
-use proto::{Act, Answer, Args, Poke};
+use proto::{Act, Answer, Args, Gather, Poke};
 use serde_json::Value as Json;
 
 use crate::args::plain;
@@ -195,7 +195,7 @@ impl Wanted {
             .kwargs
             .iter()
             .map(|(key, value)| (key.clone(), value.to_string()))
-            .collect();
+            .gather();
         let question = proto::Question::Call(Question {
             fun: self.fun.clone(),
             args: self.args.iter().map(Json::to_string).collect(),

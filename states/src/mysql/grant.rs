@@ -1,6 +1,7 @@
 //! Privileges in a normal form: `WHAT ON LEVEL [WITH GRANT OPTION]`, what is granted sorted, one line for each level; roles
 //! and other grants without a level as they are.
 
+use proto::Gather;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::quoted;
@@ -84,7 +85,7 @@ impl Grants {
     /// The statements that turn these grants of `account` into `to`.
     pub fn statements(&self, to: &Self, account: &str) -> Vec<String> {
         let nothing = Level::default();
-        let names: BTreeSet<&String> = self.0.keys().chain(to.0.keys()).collect();
+        let names: BTreeSet<&String> = self.0.keys().chain(to.0.keys()).gather();
         let mut all = Vec::new();
         for name in names {
             let was = self.0.get(name).unwrap_or(&nothing);

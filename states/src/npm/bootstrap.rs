@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::{Act, Args, Command};
+use proto::{Act, Args, Command, Gather};
 use serde_json::Value as Json;
 
 use super::{base, why};
@@ -142,7 +142,7 @@ fn packages(bytes: &[u8]) -> Option<Packages> {
     let installed = |(place, what): &(String, Json)| {
         place.contains("node_modules/") && what.get("link").and_then(Json::as_bool) != Some(true)
     };
-    Some(packages.into_iter().filter(installed).collect())
+    Some(packages.into_iter().filter(installed).gather())
 }
 
 /// Whether npm noted exactly what the lock wants.

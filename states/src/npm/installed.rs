@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::{Act, Args, Command, Question};
+use proto::{Act, Args, Command, Gather, Question};
 use serde_json::Value as Json;
 
 use super::{base, why};
@@ -191,7 +191,7 @@ fn installed(call: &Call<'_>, host: &Host<'_>, dir: Option<&str>) -> Result<BTre
     Ok(packages
         .into_iter()
         .filter_map(|(name, what)| Some((name, plain(what.get("version")?))))
-        .collect())
+        .gather())
 }
 
 /// Trees that installing changes.

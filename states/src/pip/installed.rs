@@ -1,6 +1,6 @@
 //! `pip.installed`: packages of Python.
 
-use proto::{Args, Command};
+use proto::{Args, Command, Gather};
 use serde_json::Value as Json;
 
 use super::requirement::{Installed as Have, Requirement, normal};
@@ -337,7 +337,7 @@ fn would_come(
     let told: Json = serde_json::from_str(&output.stdout).unwrap_or(Json::Null);
     let name = |one: &Json| Some(normal(one.get("metadata")?.get("name")?.as_str()?));
     let install = told.get("install").and_then(Json::as_array);
-    Ok(install.map(|all| all.iter().filter_map(name).collect()))
+    Ok(install.map(|all| all.iter().filter_map(name).gather()))
 }
 
 /// The command that installs everything a state wants, whatever is there.
@@ -478,5 +478,5 @@ pub(super) fn came(stdout: &str) -> Have {
         let (name, version) = word.rsplit_once('-')?;
         Some((normal(name), version.to_owned()))
     };
-    words.filter_map(one).collect()
+    words.filter_map(one).gather()
 }

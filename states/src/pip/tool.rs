@@ -1,6 +1,6 @@
 //! pip itself: which one, what it lists, and the trees it writes to.
 
-use proto::{Act, Command, Output, Question, Value};
+use proto::{Act, Command, Gather, Output, Question, Value};
 use serde_json::Value as Json;
 
 use super::requirement::{Installed, normal};
@@ -127,7 +127,7 @@ impl Tool {
             let text = |key| Some(entry.get(key)?.as_str()?.to_owned());
             Some((normal(&text("name")?), text("version")?))
         };
-        Ok(all.iter().filter_map(one).collect())
+        Ok(all.iter().filter_map(one).gather())
     }
 
     /// The act that lets pip change things, with the trees it may change.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Account, Args};
+use proto::{Account, Args, Gather};
 
 use crate::{ArgsExt, Call};
 
@@ -30,7 +30,7 @@ pub(super) fn parts(gecos: &str) -> Vec<String> {
 
 /// A user as Salt's `user.info` tells it.
 pub(super) fn facts(call: &Call<'_>, account: &Account) -> Args {
-    let mut groups: BTreeSet<String> = account.groups.iter().cloned().collect();
+    let mut groups: BTreeSet<String> = account.groups.iter().cloned().gather();
     // The primary group stands among them, by its name: the one given, or the user's own.
     let primary = call.args().text("gid").filter(|gid| gid.parse::<u32>().is_err());
     groups.insert(primary.unwrap_or_else(|| call.name().to_owned()));

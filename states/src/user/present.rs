@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Account, Act, Address, Args, Meta, Question, Value};
+use proto::{Account, Act, Address, Args, Gather, Meta, Question, Value};
 use serde_json::Value as Json;
 
 use super::facts::{GECOS, facts, gecos, parts};
@@ -270,7 +270,7 @@ fn update(
         {
             wanted.remove(&perms::group_name(host, primary)?);
         }
-        let now: BTreeSet<String> = account.groups.iter().cloned().collect();
+        let now: BTreeSet<String> = account.groups.iter().cloned().gather();
         if !args.flag("remove_groups", true) {
             wanted.extend(now.iter().cloned());
         }

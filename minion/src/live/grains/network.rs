@@ -3,6 +3,7 @@
 //! IPv4 addresses come from the kernel's routing trie, which does not name their interfaces; the routing table does. Where
 //! that leaves a doubt, `ip` is asked.
 
+use proto::Gather;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -204,7 +205,7 @@ fn by_routes(live: &Live) -> Option<BTreeMap<String, Vec<Ipv4Addr>>> {
             "lo".to_owned()
         } else {
             let widest = nets.iter().filter(|(_, net, mask)| bits & mask == *net);
-            let names: std::collections::BTreeSet<&String> = widest.map(|(name, ..)| name).collect();
+            let names: std::collections::BTreeSet<&String> = widest.map(|(name, ..)| name).gather();
             let mut names = names.into_iter();
             match (names.next(), names.next()) {
                 (Some(name), None) => name.clone(),

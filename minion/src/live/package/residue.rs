@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::fd::AsFd;
 
-use proto::{Address, Change, Problem, Value};
+use proto::{Address, Change, Gather, Problem, Value};
 use serde::{Deserialize, Serialize};
 
 use super::Live;
@@ -115,7 +115,7 @@ impl Live {
     ) -> Result<(), Problem> {
         let Some(now) = self.places() else { return Ok(()) };
         let owned = self.owned(packages)?;
-        let new: BTreeSet<&String> = now.difference(was).collect();
+        let new: BTreeSet<&String> = now.difference(was).gather();
         let mut noted = Note::default();
         let mut data = BTreeSet::new();
         for path in new.iter().take(NOTED) {
@@ -158,9 +158,7 @@ impl Live {
         let mut paths: BTreeSet<String> = match status.world {
             World::Dpkg => {
                 let known = packages.iter().filter_map(|name| status.packages.get(name));
-                known
-                    .flat_map(|stanza| stanza.conffiles.iter().cloned())
-                    .collect()
+                known.flat_map(|stanza| stanza.conffiles.iter().cloned()).gather()
             }
             World::Rpm => self.rpm_configuration(&packages.iter().map(String::as_str).collect::<Vec<_>>())?,
         };
@@ -234,7 +232,7 @@ impl Live {
         let noted: BTreeMap<&str, &Value> = entries
             .iter()
             .map(|(path, value)| (path.as_str(), value))
-            .collect();
+            .gather();
         let mut now = match self.read_path(top) {
             Ok(value) => vec![(top.to_owned(), value)],
             Err(_) => return false,

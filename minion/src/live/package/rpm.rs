@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
-use proto::Problem;
+use proto::{Gather, Problem};
 
 use super::order::Order;
 use super::status::{Stanza, Status, World, stamp};
@@ -171,7 +171,7 @@ impl Live {
         let mut argv = vec!["rpm", "-ql", "--"];
         argv.extend(names.iter().map(String::as_str));
         let text = self.tool(&argv).map(|output| output.stdout).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
+        text.lines().map(str::to_owned).gather()
     }
 
     /// The process that holds rpm's lock now, as the kernel tells.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use proto::{Package, Value};
+use proto::{Gather, Package, Value};
 
 use crate::live::Live;
 
@@ -115,7 +115,7 @@ impl Status {
             .chain(other.packages.keys())
             .filter(|key| self.value(key) != other.value(key))
             .cloned()
-            .collect()
+            .gather()
     }
 }
 

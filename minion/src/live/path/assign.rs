@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use proto::{Address, Change, Command, Performed, PreImage, Problem, Value};
+use proto::{Address, Change, Command, Gather, Performed, PreImage, Problem, Value};
 
 use super::read::{self, Seen};
 use super::walk::{self, Place, Walk};
@@ -129,7 +129,7 @@ impl Live {
                 Address::Path(path) => Some((path.as_str(), &image.was)),
                 _ => None,
             })
-            .collect();
+            .gather();
         let digests = &mut self.digests;
         let mut foreign = None;
         let mut allowed = |dir: BorrowedFd<'_>, name: &OsStr, below: &str, seen: &Seen| {

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use proto::{Address, Change, Fidelity, PreImage, Problem, Value};
+use proto::{Address, Change, Fidelity, Gather, PreImage, Problem, Value};
 
 use super::read::{self, Kind, Seen};
 use super::tree::{self, Mounts};
@@ -205,7 +205,7 @@ fn values(before: &[PreImage]) -> BTreeMap<&str, &Value> {
             Address::Path(path) => Some((path.as_str(), &image.was)),
             _ => None,
         })
-        .collect()
+        .gather()
 }
 
 fn differences(was: &BTreeMap<&str, &Value>, now: &BTreeMap<String, Value>) -> Vec<Change> {
