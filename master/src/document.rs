@@ -197,6 +197,25 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// A number of bytes: whole, or with `K`, `M`, `G` or `T` behind it for powers of 1024.
+    pub(crate) fn bytes(&mut self, node: &Node, of: &str) -> Option<u64> {
+        let text = self.text(node, of)?;
+        let (digits, shift) = match text.char_indices().next_back() {
+            Some((end, 'K')) => (&text[..end], 10),
+            Some((end, 'M')) => (&text[..end], 20),
+            Some((end, 'G')) => (&text[..end], 30),
+            Some((end, 'T')) => (&text[..end], 40),
+            _ => (text.as_str(), 0),
+        };
+        let found = digits.parse::<u64>().ok();
+        let found = found.and_then(|number| number.checked_mul(1 << shift));
+        if found.is_none() {
+            let help = "for example 500M or 2G".to_owned();
+            self.report(node.at, format!("{of} must be a number of bytes"), Some(help));
+        }
+        found
+    }
+
     /// A mapping as JSON.
     pub(crate) fn object(&mut self, node: &Node, of: &str) -> Option<Map<String, Json>> {
         match node.to_json() {

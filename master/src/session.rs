@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proto::codec::{blob, control};
-use proto::frame::{Apply, PROTOCOL};
+use proto::frame::{Apply, Limits, PROTOCOL};
 use proto::{
     Answer, Catalog, CodecError, Digest, Entry, FromMaster, FromMinion, Question, Report, StateResult,
 };
@@ -120,11 +120,12 @@ pub struct Converge {
     sent: BTreeSet<Digest>,
     renumbered: bool,
     take_over: bool,
+    limits: Limits,
 }
 
 impl Converge {
     /// A converge towards `cargo`; `request.catalog` and `request.following` are set here.
-    pub const fn new(master: String, attach: Option<String>, request: Apply, cargo: Cargo) -> Self {
+    pub fn new(master: String, attach: Option<String>, request: Apply, cargo: Cargo) -> Self {
         Self {
             master,
             attach,
@@ -133,7 +134,15 @@ impl Converge {
             sent: BTreeSet::new(),
             renumbered: false,
             take_over: false,
+            limits: Limits::default(),
         }
+    }
+
+    /// Tells the host what it may keep, and how long it may wait.
+    #[must_use]
+    pub fn within(mut self, limits: &Limits) -> Self {
+        self.limits.clone_from(limits);
+        self
     }
 
     /// Makes the host obey this master, whichever it obeyed before.
@@ -148,7 +157,7 @@ impl Converge {
     /// # Errors
     /// [`SessionError::Codec`].
     pub fn open(&mut self, held: &Held) -> Result<Vec<u8>, SessionError> {
-        let mut flight = greeting(&self.master, self.attach.clone(), self.take_over)?;
+        let mut flight = greeting(&self.master, self.attach.clone(), self.take_over, &self.limits)?;
         flight.extend(self.apply(held)?);
         Ok(flight)
     }
@@ -264,12 +273,18 @@ pub enum Held {
 ///
 /// # Errors
 /// [`CodecError`] (a bug).
-pub fn greeting(master: &str, attach: Option<String>, take_over: bool) -> Result<Vec<u8>, CodecError> {
+pub fn greeting(
+    master: &str,
+    attach: Option<String>,
+    take_over: bool,
+    limits: &Limits,
+) -> Result<Vec<u8>, CodecError> {
     control(&FromMaster::Hello {
         protocol: PROTOCOL,
         master: master.to_owned(),
         attach,
         take_over,
+        limits: limits.clone(),
     })
 }
 

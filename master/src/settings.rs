@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use proto::frame::Limits;
 use serde_json::{Map, Value as Json};
 use thiserror::Error;
 
@@ -45,6 +46,8 @@ pub struct Settings {
     pub nodegroups: IndexMap<String, Vec<String>>,
     /// Whether a grain that only the host claims may select pillar (requirement C3).
     pub pillar_from_host_grains: bool,
+    /// What hosts may keep, and how long they may wait.
+    pub limits: Limits,
     /// Salt's own options by Salt's names, and any further ones a tree reads with `config.get`.
     pub salt: Map<String, Json>,
     /// Salt's `ext_pillar`.
@@ -191,6 +194,7 @@ impl Settings {
             },
             nodegroups: IndexMap::new(),
             pillar_from_host_grains: false,
+            limits: Limits::default(),
             salt: Map::new(),
             external: Vec::new(),
             warnings: Vec::new(),
@@ -245,6 +249,9 @@ impl Settings {
             .and_then(|node| document.truth(node, "pillar_from_host_grains"))
         {
             self.pillar_from_host_grains = truth;
+        }
+        if let Some(node) = fields.take("packages") {
+            packages(&mut self.limits, node, document);
         }
         if let Some(node) = fields.take("salt") {
             self.salt = salt(document, node);
@@ -341,6 +348,20 @@ impl SshSettings {
         }
         fields.finish(document);
     }
+}
+
+/// `packages: { keep: 2G, wait: 60 }`: room for old package files, and seconds to wait for another package manager.
+fn packages(limits: &mut Limits, node: &Node, document: &mut Document<'_>) {
+    let mut fields = document.fields(node, "packages");
+    let keep = fields.take("keep");
+    if let Some(bytes) = keep.and_then(|node| document.bytes(node, "packages.keep")) {
+        limits.packages_keep = bytes;
+    }
+    let wait = fields.take("wait");
+    if let Some(seconds) = wait.and_then(|node| document.number(node, "packages.wait", 0, 86_400)) {
+        limits.packages_wait = seconds;
+    }
+    fields.finish(document);
 }
 
 /// The settings file to use.

@@ -76,6 +76,7 @@ impl Host {
             master: "m".into(),
             attach: attach.map(str::to_owned),
             take_over: false,
+            limits: Default::default(),
         });
         session
     }

@@ -25,6 +25,9 @@ pub enum FromMaster {
         /// Obey this master from now on, whichever it was before (T8).
         #[serde(default)]
         take_over: bool,
+        /// What the settings allow the host; stored there for what runs without the master.
+        #[serde(default)]
+        limits: Limits,
     },
     /// Questions; answered by one [`FromMinion::Answers`] in the same order.
     Ask(Vec<Question>),
@@ -49,6 +52,25 @@ pub enum FromMaster {
     Cancel,
     /// No more; the minion ends its session.
     Bye,
+}
+
+/// What a host may keep, and how long it may wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Bytes of old package files to keep (J12); those that a kept generation needs are not counted against anybody.
+    pub packages_keep: u64,
+    /// Seconds to wait for another program that uses the package manager.
+    pub packages_wait: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            packages_keep: 2 << 30,
+            packages_wait: 60,
+        }
+    }
 }
 
 /// What to make true.

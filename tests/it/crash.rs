@@ -135,6 +135,7 @@ fn hello() -> Vec<u8> {
         master: "test".into(),
         attach: None,
         take_over: false,
+        limits: Default::default(),
     };
     control(&hello).unwrap()
 }

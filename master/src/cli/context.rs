@@ -355,6 +355,7 @@ impl Context {
             patience: Duration::from_secs(self.common.timeout.max(1)),
             width: self.width(hosts)?,
             take_over: false,
+            limits: self.settings.limits.clone(),
             events,
         };
         Ok((runtime, fleet, progress::follow(self.screen, receiver)))

@@ -128,7 +128,8 @@ impl Driver<'_> {
             apply,
             cargo,
         )
-        .taking_over(fleet.take_over);
+        .taking_over(fleet.take_over)
+        .within(&fleet.limits);
         match &mut self.contact {
             Some(contact) => {
                 *settled = contact.settled.take();

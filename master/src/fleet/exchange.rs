@@ -52,6 +52,7 @@ async fn talk(
         &fleet.master,
         host.memory.unsettled.as_ref().map(ToString::to_string),
         fleet.take_over,
+        &fleet.limits,
     )?;
     flight.extend(control(request)?);
     let contact = slot.insert(Contact::open(fleet, host, &flight, Gate::opened()).await?);

@@ -16,6 +16,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::frame::Limits;
 use serde_json::{Map, Value as Json};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
@@ -61,6 +62,8 @@ pub struct Fleet {
     pub width: usize,
     /// Make hosts obey this master that obeyed another (T8).
     pub take_over: bool,
+    /// What the settings allow hosts.
+    pub limits: Limits,
     /// Where progress goes; bounded, so that a slow reader slows the fleet.
     pub events: Sender<Event>,
 }
@@ -127,6 +130,7 @@ mod tests {
             patience: Duration::ZERO,
             width,
             take_over: false,
+            limits: Limits::default(),
             events: tokio::sync::mpsc::channel(1).0,
         }
     }

@@ -51,6 +51,7 @@ state_dir: ~/state
 ssh: { user: admin, key: keys/id, known_hosts: ~/kh, port: '2222', connect_timeout: 3 }
 nodegroups: { lb: 'lb*', front: 'G@roles:web or lb*', named: [a, b] }
 pillar_from_host_grains: yes
+packages: { keep: 500M, wait: 5 }
 salt: { failhard: true, pillar_merge_lists: on, my_conf: x, jinja_env: { trim_blocks: true } }
 ";
     let settings = parse(text).unwrap();
@@ -77,6 +78,8 @@ salt: { failhard: true, pillar_merge_lists: on, my_conf: x, jinja_env: { trim_bl
     assert_eq!(settings.nodegroups["front"], ["G@roles:web", "or", "lb*"]);
     assert_eq!(settings.nodegroups["named"], ["a", "b"]);
     assert!(settings.pillar_from_host_grains);
+    assert_eq!(settings.limits.packages_keep, 500 << 20);
+    assert_eq!(settings.limits.packages_wait, 5);
     assert_eq!(settings.salt["jinja_env"], json!({"trim_blocks": true}));
     assert_eq!(settings.salt["my_conf"], json!("x"));
 }

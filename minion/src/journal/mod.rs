@@ -12,6 +12,7 @@
 pub mod entries;
 mod files;
 pub mod head;
+pub(crate) mod limits;
 pub mod lock;
 pub mod objects;
 mod open;

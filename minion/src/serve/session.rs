@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use proto::frame::{Apply, PROTOCOL, Rollback};
+use proto::frame::{Apply, Limits, PROTOCOL, Rollback};
 use proto::{
     Answer, Catalog, Digest, Entry, FromMaster, FromMinion, Gather, Question, Sourced, chunk::SourcedKind,
 };
@@ -12,7 +12,7 @@ use proto::{
 use super::child::{self, Task, What};
 use super::{Line, ServeError, outward};
 use crate::journal::lock::{self, Fence, Lock};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError, limits};
 use crate::log;
 use crate::runs::{self, Job};
 use crate::system::System;
@@ -39,6 +39,8 @@ pub struct Session<S> {
     /// The master, once it has said hello.
     master: Option<String>,
     take_over: bool,
+    /// What this master's settings allow the host; stored when it begins a run.
+    limits: Limits,
     /// A request whose bytes are still on their way.
     pending: Option<Apply>,
     awaited: BTreeSet<Digest>,
@@ -48,7 +50,7 @@ pub struct Session<S> {
 
 impl<S: System> Session<S> {
     /// A session that has not heard anything yet.
-    pub const fn new(journal: Journal, system: S, line: Line, cancel: Arc<AtomicBool>) -> Self {
+    pub fn new(journal: Journal, system: S, line: Line, cancel: Arc<AtomicBool>) -> Self {
         Self {
             journal,
             system,
@@ -56,6 +58,7 @@ impl<S: System> Session<S> {
             cancel,
             master: None,
             take_over: false,
+            limits: Limits::default(),
             pending: None,
             awaited: BTreeSet::new(),
             attached: None,
@@ -137,6 +140,7 @@ impl<S: System> Session<S> {
             master,
             attach,
             take_over,
+            limits,
         } = said
         else {
             self.line
@@ -162,6 +166,7 @@ impl<S: System> Session<S> {
         }
         self.master = Some(master);
         self.take_over = take_over;
+        self.limits = limits;
         Ok(Next::Listen)
     }
 
@@ -389,6 +394,9 @@ impl<S: System> Session<S> {
         };
         if Fence::load(self.journal.dir())? != fence {
             fence.store(self.journal.dir())?;
+        }
+        if limits::load(self.journal.dir()) != self.limits {
+            limits::store(self.journal.dir(), &self.limits)?;
         }
         Ok(())
     }

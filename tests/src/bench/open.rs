@@ -59,6 +59,7 @@ pub(super) fn no_op(host: &Host, delay: Duration) -> Result<Trip, Missing> {
         master: fence.master,
         attach: None,
         take_over: false,
+        limits: Default::default(),
     }])?;
     let request = |number: usize| -> Result<FromMaster, Missing> {
         Ok(FromMaster::Apply(Apply {

@@ -86,6 +86,7 @@ impl Host {
             master: master.into(),
             attach: None,
             take_over,
+            limits: Default::default(),
         });
         self.heard.take()
     }
@@ -190,6 +191,7 @@ fn hello_comes_first_and_once() {
         master: "m".into(),
         attach: None,
         take_over: false,
+        limits: Default::default(),
     };
     assert!(matches!(host.hear(again), Next::End));
     host.again();
@@ -198,6 +200,7 @@ fn hello_comes_first_and_once() {
         master: "m".into(),
         attach: None,
         take_over: false,
+        limits: Default::default(),
     };
     assert!(matches!(host.hear(other), Next::End));
     assert_eq!(
@@ -345,6 +348,7 @@ fn a_run_that_goes_on_makes_others_wait() {
         master: "m".into(),
         attach,
         take_over: false,
+        limits: Default::default(),
     });
     let welcome = host.heard.take();
     assert!(
