@@ -226,6 +226,7 @@ impl Converge {
             FromMinion::Fault(text) => Step::End(End::Fault(text)),
             FromMinion::Answers(_) => return Err(SessionError::Unexpected("answers")),
             FromMinion::RollbackReport(_) => return Err(SessionError::Unexpected("rollback report")),
+            FromMinion::Standing(_) => return Err(SessionError::Unexpected("standing")),
             FromMinion::Generations(_) => return Err(SessionError::Unexpected("generations")),
             FromMinion::Output(_) => return Err(SessionError::Unexpected("output")),
             FromMinion::Value(_) => return Err(SessionError::Unexpected("value")),
@@ -325,6 +326,7 @@ mod tests {
             catalog: cargo.digest,
             following: Vec::new(),
             plan: false,
+            confirm: None,
         };
         Converge::new("m".into(), None, request, cargo)
     }

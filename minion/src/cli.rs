@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use proto::frame::{BackTo, Rollback};
 use proto::{FromMinion, Outcome};
 
+use crate::guard;
 use crate::journal::lock::{self, Fence, Lock};
 use crate::journal::{Journal, JournalError, recover};
 use crate::live::Live;
@@ -25,6 +26,7 @@ Commands:
   status                    Generation, last run, and whether something is going on
   rollback [--to GENERATION] [--plan] [--skip-conflicts] [--force]
                             Back to the state before the last run, or after the given generation
+  confirm                   The last run stays, though no master confirmed it
   release                   Forget which master this host obeys; the next one that applies takes it over
   serve                     Serve a master over standard input and output (the master starts this)
 
@@ -49,6 +51,7 @@ struct Typed {
     dir: PathBuf,
     count: usize,
     to: Option<u64>,
+    run: Option<String>,
     flags: Vec<String>,
 }
 
@@ -67,6 +70,8 @@ pub fn main(arguments: impl Iterator<Item = String>) -> u8 {
         "serve" => return ended(serve::serve(&typed.dir)),
         "run" => return ended(child::work(&typed.dir)),
         "log" => show_log(&typed),
+        "guard" => guard::watch(&typed.dir, typed.run.as_deref()).map(|()| 0),
+        "confirm" => confirm(&typed),
         "status" => status(&typed),
         "rollback" => go_back(&typed),
         _ => release(&typed),
@@ -86,6 +91,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Typed, String> {
         dir: PathBuf::from("/var/lib/salt-rs"),
         count: 0,
         to: None,
+        run: None,
         flags: Vec::new(),
     };
     while let Some(word) = arguments.next() {
@@ -94,10 +100,13 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Typed, String> {
             "--dir" => typed.dir = PathBuf::from(value("a directory")?),
             "-n" => typed.count = number(&value("a number")?)?,
             "--to" => typed.to = Some(number(&value("a generation")?)?),
+            "--run" => typed.run = Some(value("a run")?),
             "-h" | "--help" => typed.command = "help".to_owned(),
             "-V" | "--version" => typed.command = "version".to_owned(),
             "--diff" | "--plan" | "--skip-conflicts" | "--force" => typed.flags.push(word),
-            "serve" | "run" | "log" | "status" | "rollback" | "release" if typed.command.is_empty() => {
+            "serve" | "run" | "guard" | "log" | "status" | "rollback" | "confirm" | "release"
+                if typed.command.is_empty() =>
+            {
                 typed.command = word;
             }
             other => return Err(format!("unknown argument {other:?}")),
@@ -177,8 +186,16 @@ fn status(typed: &Typed) -> Result<u8, JournalError> {
         fence,
         holder,
         cut_off: cut_off.map(|run| run.header.run),
+        window: guard::window(&journal)?,
     };
     say(&told.to_string())
+}
+
+fn confirm(typed: &Typed) -> Result<u8, JournalError> {
+    match guard::keep(&Journal::open(&typed.dir)?)? {
+        Some(run) => say(&format!("run {run} stays\n")),
+        None => say("no run waits to be confirmed\n"),
+    }
 }
 
 fn release(typed: &Typed) -> Result<u8, JournalError> {
@@ -201,6 +218,7 @@ fn go_back(typed: &Typed) -> Result<u8, JournalError> {
         by: "root on this host".to_owned(),
         to: typed.to.map_or(BackTo::Previous, BackTo::Generation),
         plan: typed.has("--plan"),
+        confirm: None,
         skip_conflicts: typed.has("--skip-conflicts"),
         force: typed.has("--force"),
     };

@@ -6,6 +6,7 @@ pub mod converge;
 pub mod dry;
 pub mod fake;
 pub mod functions;
+pub mod guard;
 pub mod guards;
 pub mod journal;
 pub mod live;

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use proto::codec::{Frame, control, parse};
 use proto::{Decoder, FromMaster, FromMinion};
 
+use crate::guard::entry::OUTSIDE;
 use crate::journal::{Journal, JournalError};
 use crate::live::Live;
 use session::{Next, Session};
@@ -97,7 +98,7 @@ impl Line {
 /// # Errors
 /// [`ServeError`]; a run that was started goes on.
 pub fn serve(dir: &Path) -> Result<(), ServeError> {
-    let journal = Journal::open(dir)?;
+    let journal = Journal::open(dir)?.guarded(OUTSIDE);
     let line = Line::new(Box::new(io::stdout()));
     let (sender, events) = channel();
     let cancel = Arc::new(AtomicBool::new(false));

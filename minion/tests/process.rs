@@ -94,6 +94,7 @@ impl Host {
             catalog: digest,
             following: vec![digest],
             plan: false,
+            confirm: None,
         }));
         session.send(&blob(&digest, &bytes));
         run
@@ -113,6 +114,7 @@ impl Host {
             by: "me".into(),
             to: BackTo::Previous,
             plan: false,
+            confirm: None,
             skip_conflicts: false,
             force: false,
         }));

@@ -35,6 +35,13 @@ pub enum FromMaster {
     Apply(Apply),
     /// Go back.
     Rollback(Rollback),
+    /// On a connection newer than the run: it stays (J11). Answered by [`FromMinion::Standing`].
+    Confirm {
+        /// The run.
+        run: String,
+        /// The epoch it was told with.
+        epoch: u64,
+    },
     /// List generations, newest first.
     Log {
         /// At most so many; 0 is all.
@@ -91,6 +98,9 @@ pub struct Apply {
     pub following: Vec<Digest>,
     /// Say what would change, and change nothing.
     pub plan: bool,
+    /// What it changes goes back unless it is confirmed within so many seconds of its end (J11); `None` stays.
+    #[serde(default)]
+    pub confirm: Option<u64>,
 }
 
 /// What to go back to.
@@ -110,6 +120,9 @@ pub struct Rollback {
     pub skip_conflicts: bool,
     /// Overwrite what somebody changed since (it is kept, and can be undone).
     pub force: bool,
+    /// As in [`Apply::confirm`].
+    #[serde(default)]
+    pub confirm: Option<u64>,
 }
 
 /// Which generation to go back to.
@@ -167,6 +180,8 @@ pub enum FromMinion {
     RollbackReport(RollbackReport),
     /// The run's end.
     Report(Report),
+    /// How it stands with a run that may be on probation.
+    Standing(Standing),
     /// Generations, newest first; with diffs by address where asked for.
     Generations(Vec<(Generation, Vec<(String, String)>)>),
     /// A command's output.
@@ -175,6 +190,39 @@ pub enum FromMinion {
     Value(Option<serde_json::Value>),
     /// The request cannot be met: what, why, the way out.
     Fault(String),
+}
+
+/// How it stands with a run that may be on probation (J11).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The run.
+    pub run: String,
+    /// How it stands.
+    pub how: Probation,
+    /// The generation the host is at.
+    pub generation: u64,
+    /// Seconds until it goes back, where that is still ahead.
+    pub left: Option<u64>,
+    /// Lines for people: what went back, what could not.
+    pub notes: Vec<String>,
+}
+
+/// What became of a run's probation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Probation {
+    /// The run has not ended.
+    Going,
+    /// It waits for a frame on a connection that is newer than its end; this one is not.
+    Open,
+    /// It goes back: it is too late, or it never came to its end.
+    Leaving,
+    /// It stays.
+    Kept,
+    /// It was taken back.
+    TakenBack,
+    /// Nothing is known of such a run.
+    Unknown,
 }
 
 /// What a rollback would do or has done.

@@ -90,6 +90,9 @@ pub struct RunHeader {
     pub parent: u64,
     /// The generation this run restores, in a rollback.
     pub restores: Option<u64>,
+    /// Seconds after its end within which it must be confirmed, or it goes back (J11).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<u64>,
 }
 
 /// A run that changed something, as listed.

@@ -151,6 +151,7 @@ fn apply(dir: &Path, epoch: u64) -> Vec<u8> {
         catalog: digest,
         following: vec![digest],
         plan: false,
+        confirm: None,
     };
     let mut flight = hello();
     flight.extend(control(&FromMaster::Apply(apply)).unwrap());
@@ -165,6 +166,7 @@ fn rollback(epoch: u64) -> Vec<u8> {
         by: "test@test".into(),
         to: BackTo::Previous,
         plan: false,
+        confirm: None,
         skip_conflicts: false,
         force: false,
     };

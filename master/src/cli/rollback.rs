@@ -74,6 +74,7 @@ pub(super) fn perform(command: &Rollback, context: &Context) -> Result<RunResult
         plan,
         skip_conflicts: command.skip_conflicts,
         force: command.force,
+        confirm: None,
     };
     let order: Vec<String> = hosts.iter().map(|host| host.id.clone()).collect();
     let looked = all(context, hosts, ask(true))?;

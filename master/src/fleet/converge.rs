@@ -120,6 +120,7 @@ impl Driver<'_> {
             catalog: cargo.digest,
             following: Vec::new(),
             plan: request.plan,
+            confirm: None,
         };
         let mut catalog = cargo.digest;
         let mut machine = Converge::new(

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use proto::frame::Probation as How;
 use proto::{Change, FromMinion, Outcome, Value};
 
 use crate::clock::date;
@@ -160,6 +161,8 @@ pub(super) struct Status {
     pub(super) fence: Fence,
     pub(super) holder: Option<Holder>,
     pub(super) cut_off: Option<String>,
+    /// The run that waits to be confirmed, and the seconds it has left.
+    pub(super) window: Option<(String, How, Option<u64>)>,
 }
 
 impl fmt::Display for Status {
@@ -181,6 +184,18 @@ impl fmt::Display for Status {
                 f,
                 "cut off     run {run}; the next run or rollback resolves it first"
             )?;
+        }
+        match &self.window {
+            None => {}
+            Some((run, How::Going, _)) => {
+                writeln!(f, "probation   run {run}; its window begins when it ends")?
+            }
+            Some((run, How::Leaving, None)) => writeln!(f, "probation   run {run} goes back now")?,
+            Some((run, _, left)) => writeln!(
+                f,
+                "probation   run {run} goes back in {} s unless it is confirmed (salt-rs-minion confirm)",
+                left.unwrap_or(0)
+            )?,
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ pub(super) fn stage(path: &Path, bytes: &[u8], durable: Durable) -> Result<(), J
 }
 
 /// Makes a directory that only root may enter.
-pub(super) fn make_dir(path: &Path) -> Result<(), JournalError> {
+pub(crate) fn make_dir(path: &Path) -> Result<(), JournalError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -52,7 +52,7 @@ pub(super) fn make_dir(path: &Path) -> Result<(), JournalError> {
 }
 
 /// Makes the names in a directory durable.
-pub(super) fn sync_dir(path: &Path) -> Result<(), JournalError> {
+pub(crate) fn sync_dir(path: &Path) -> Result<(), JournalError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(|cause| JournalError::io(path, cause))

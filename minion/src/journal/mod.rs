@@ -27,9 +27,10 @@ use proto::journal::FORMAT;
 use proto::{Act, Change, Digest, Entry, Generation, Outcome, Problem, ProblemKind, Report, RunHeader};
 use serde::{Deserialize, Serialize};
 
+use crate::guard::Outside;
 use entries::Entries;
-pub(crate) use files::place;
-use files::{Durable, make_dir, stage};
+use files::{Durable, stage};
+pub(crate) use files::{make_dir, place, sync_dir};
 use lock::{Holder, Lock};
 use objects::Objects;
 pub use open::OpenRun;
@@ -87,6 +88,8 @@ pub trait Record {
 pub struct Journal {
     dir: PathBuf,
     objects: Objects,
+    /// What guards runs that must be confirmed.
+    outside: Option<Outside>,
 }
 
 /// A run as it was read.
@@ -172,7 +175,19 @@ impl Journal {
         Ok(Self {
             dir: dir.to_owned(),
             objects,
+            outside: None,
         })
+    }
+
+    /// With a guard for runs that must be confirmed.
+    #[must_use]
+    pub fn guarded(mut self, outside: Outside) -> Self {
+        self.outside = Some(outside);
+        self
+    }
+
+    pub(crate) const fn outside(&self) -> Option<Outside> {
+        self.outside
     }
 
     /// The directory it lies in.

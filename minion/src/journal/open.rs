@@ -6,6 +6,7 @@ use super::entries::{self, Writer};
 use super::files::{make_dir, sync_dir};
 use super::lock::Lock;
 use super::{Journal, JournalError, Record, head, worth};
+use crate::guard;
 
 /// A run that goes on. Its directory is made with the first intent, so a run that changes nothing leaves nothing.
 #[derive(Debug)]
@@ -65,10 +66,11 @@ impl OpenRun {
         if generation > self.header.parent {
             head::publish(&self.journal.dir.join("head"), generation)?;
         }
-        Ok(())
+        guard::ended(&self.journal, &self.header, generation)
     }
 
     fn start(&mut self) -> Result<&mut Writer, JournalError> {
+        guard::arm(&self.journal, &self.header)?;
         let runs = self.journal.dir.join("runs");
         let newest = self.journal.runs()?.last().copied();
         let previous = match newest {

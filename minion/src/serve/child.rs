@@ -20,6 +20,7 @@ use proto::{Catalog, Decoder, FromMinion, RunHeader};
 use serde::{Deserialize, Serialize};
 
 use super::{LIMIT, Line, ServeError, outward};
+use crate::guard::entry::OUTSIDE;
 use crate::journal::lock::Lock;
 use crate::journal::{Journal, JournalError, place, recover};
 use crate::live::Live;
@@ -144,7 +145,7 @@ fn start(dir: &Path, task: &Task, lock: &Lock) -> Result<Child, ServeError> {
 pub fn work(dir: &Path) -> Result<(), ServeError> {
     // Fails only for the leader of a group, which a child is not; a run on a terminal may stay there.
     rustix::process::setsid().ok();
-    let journal = Journal::open(dir)?;
+    let journal = Journal::open(dir)?.guarded(OUTSIDE);
     let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let task = task(dir)?;
     let lock = Lock::inherit(dir, file, task.run())?;
@@ -235,6 +236,7 @@ pub fn header(master: &str, apply: &Apply) -> RunHeader {
         rev: apply.rev.clone(),
         by: apply.by.clone(),
         catalog: Some(apply.catalog),
+        confirm: apply.confirm,
         ..RunHeader::default()
     }
 }

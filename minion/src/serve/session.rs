@@ -11,6 +11,7 @@ use proto::{
 
 use super::child::{self, Task, What};
 use super::{Line, ServeError, outward};
+use crate::guard::{self, probation::Caller};
 use crate::journal::lock::{self, Fence, Lock};
 use crate::journal::{Journal, JournalError, limits};
 use crate::log;
@@ -36,6 +37,7 @@ pub struct Session<S> {
     system: S,
     line: Line,
     cancel: Arc<AtomicBool>,
+    caller: Caller,
     /// The master, once it has said hello.
     master: Option<String>,
     take_over: bool,
@@ -56,6 +58,7 @@ impl<S: System> Session<S> {
             system,
             line,
             cancel,
+            caller: Caller::here(),
             master: None,
             take_over: false,
             limits: Limits::default(),
@@ -147,10 +150,16 @@ impl<S: System> Session<S> {
                 .say(&FromMinion::Fault("the first frame must be a hello".to_owned()))?;
             return Ok(Next::End);
         };
+        // A window that cannot be read must not keep its own master out; the next run that acts says so.
+        guard::heard(&self.journal, &master, &self.caller).ok();
         let running = lock::holder(self.journal.dir())?.map(|holder| holder.run);
         let settled = match &attach {
             Some(run) if running.as_ref() != Some(run) => self.journal.report_of(run)?,
             _ => None,
+        };
+        let settled = match settled {
+            Some(report) => Some(guard::as_it_stands(&self.journal, report)?),
+            None => None,
         };
         self.attached = attach.filter(|run| running.as_ref() == Some(run));
         let welcome = FromMinion::Welcome {
@@ -201,6 +210,12 @@ impl<S: System> Session<S> {
                 };
                 self.line.say(&value)?;
             }
+            FromMaster::Confirm { run, epoch } => {
+                match guard::confirm(&self.journal, master, &run, epoch, &self.caller)? {
+                    Some(standing) => self.line.say(&FromMinion::Standing(standing))?,
+                    None => self.outdated()?,
+                }
+            }
             FromMaster::Log {
                 limit,
                 generation,
@@ -233,11 +248,13 @@ impl<S: System> Session<S> {
         if taken || fence.admits(master, epoch, catalog) {
             return Ok(false);
         }
-        self.line.say(&FromMinion::Outdated {
-            epoch: fence.epoch,
-            master: fence.master,
-        })?;
+        self.outdated()?;
         Ok(true)
+    }
+
+    fn outdated(&self) -> Result<(), ServeError> {
+        let Fence { epoch, master, .. } = Fence::load(self.journal.dir())?;
+        self.line.say(&FromMinion::Outdated { epoch, master })
     }
 
     fn apply(&mut self, master: &str, apply: Apply) -> Result<Next, ServeError> {

@@ -71,6 +71,7 @@ pub fn rollback<S: System>(
         by: want.by.clone(),
         goal: "rollback".to_owned(),
         restores: Some(decided.to),
+        confirm: want.confirm,
         ..RunHeader::default()
     };
     let mut run = journal.begin(header, lock)?;

@@ -68,6 +68,7 @@ impl Host {
             by: "me".into(),
             to,
             plan: false,
+            confirm: None,
             skip_conflicts: false,
             force: false,
         }

@@ -70,6 +70,7 @@ pub(super) fn no_op(host: &Host, delay: Duration) -> Result<Trip, Missing> {
             catalog: fence.catalog.ok_or("the host was told nothing")?,
             following: Vec::new(),
             plan: false,
+            confirm: None,
         }))
     };
     // The first answers stand for the beginning of the session.

@@ -131,6 +131,7 @@ fn request(catalog: &Catalog, epoch: u64, plan: bool) -> Apply {
         by: "me".into(),
         catalog: Digest::of(bytes(catalog)),
         following: Vec::new(),
+        confirm: None,
         plan,
     }
 }
@@ -292,6 +293,7 @@ fn an_older_or_foreign_master_is_refused_until_it_takes_over() {
             by: "me".into(),
             to: BackTo::Previous,
             plan: false,
+            confirm: None,
             skip_conflicts: false,
             force: false,
         })
