@@ -87,7 +87,7 @@ fn compiled(
     }
     build.errors.extend(lost);
     if options.flag("pillar_opts", false) {
-        let mut master = oracle.opts.clone();
+        let mut master = oracle.opts.as_ref().clone();
         master.insert("saltversion".to_owned(), env!("CARGO_PKG_VERSION").into());
         pillar.insert("master".to_owned(), master.into());
     }

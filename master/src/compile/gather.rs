@@ -282,7 +282,7 @@ impl<'a> Gather<'a> {
 }
 
 /// The full name of an include; `None` when it goes up too far.
-fn absolute(name: &str, sls: &str, init: bool) -> Option<String> {
+pub(crate) fn absolute(name: &str, sls: &str, init: bool) -> Option<String> {
     let rest = name.trim_start_matches('.');
     let levels = name.len() - rest.len();
     if levels == 0 {

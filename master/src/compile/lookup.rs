@@ -207,10 +207,16 @@ impl Secrets {
 
     /// Covers secrets in every text of a value.
     pub fn mask_all(&self, value: &mut Json) {
+        if !self.is_empty() {
+            self.mask_each(value);
+        }
+    }
+
+    fn mask_each(&self, value: &mut Json) {
         match value {
             Json::String(text) => self.mask(text),
-            Json::Array(items) => items.iter_mut().for_each(|item| self.mask_all(item)),
-            Json::Object(map) => map.values_mut().for_each(|value| self.mask_all(value)),
+            Json::Array(items) => items.iter_mut().for_each(|item| self.mask_each(item)),
+            Json::Object(map) => map.values_mut().for_each(|value| self.mask_each(value)),
             _ => {}
         }
     }

@@ -1,7 +1,8 @@
 //! The compiler: from a tree, a pillar and answers to ordered chunks.
 //!
-//! Everything here is pure: no files, processes, network, clocks or threads. What has to be known of a host is a
-//! question; a pass that had to ask is thrown away and run again with the answers.
+//! Everything here is pure: no files, processes, network or clocks; the one use of threads (`ahead`) does not show in
+//! what comes out. What has to be known of a host is a question; a pass that had to ask is thrown away and run again
+//! with the answers.
 //!
 //! `gather` (with `render`, `declare`) makes high data, `extend` and `requisite` change it, `verify` checks it,
 //! `order` (with `low`, `graph`) makes chunks in order, `lower` the catalog.
@@ -13,6 +14,7 @@ use indexmap::IndexMap;
 use proto::{Answer, Answers, Catalog, Digest, Question};
 use serde_json::{Map, Value as Json};
 
+mod ahead;
 pub mod codes;
 pub(crate) mod data;
 mod declare;
@@ -59,7 +61,6 @@ use crate::tree::Source;
 use diagnostic::Diagnostic;
 use explain::{Explained, Followed};
 use files::{Files, Which};
-use gather::Gather;
 use lower::Lowering;
 use render::Renderer;
 use top::{Role, Strategy, Tops};
@@ -180,7 +181,7 @@ pub fn low_sls(tree: &Tree, input: &Input<'_>) -> Result<Made<Ordered>, Stop> {
     with_pillar(tree, input, |renderer| {
         let (matches, mut problems) = matched(renderer, input.what);
         let auto = input.options.flag("state_auto_order", true);
-        let (high, found) = Gather::new(renderer, auto).all(&matches);
+        let (high, found) = ahead::gathered(renderer, auto, &matches);
         problems.extend(found);
         problems.extend(verify::verify(&high, &renderer.sources));
         if !problems.is_empty() {
@@ -370,7 +371,11 @@ fn with_pillar<T>(
     let mut renderer = Renderer::new(oracle.clone());
     let result = pass(&mut renderer);
     warnings.append(&mut renderer.warnings);
-    warnings.extend(oracle.notes().into_iter().map(Diagnostic::warning));
+    for note in oracle.notes().into_iter().map(Diagnostic::warning) {
+        if !warnings.contains(&note) {
+            warnings.push(note);
+        }
+    }
     drop(renderer);
     let (asked, mut reads) = oracle.finish();
     if !asked.is_empty() {
@@ -387,7 +392,8 @@ fn with_pillar<T>(
     }
 }
 
-fn finish<T>(oracle: &Oracle, value: T, warnings: Vec<Diagnostic>) -> Result<Made<T>, Stop> {
+fn finish<T>(oracle: &Oracle, value: T, mut warnings: Vec<Diagnostic>) -> Result<Made<T>, Stop> {
+    warnings.extend(oracle.notes().into_iter().map(Diagnostic::warning));
     let (asked, reads) = oracle.finish();
     if asked.is_empty() {
         Ok(Made {
@@ -434,7 +440,7 @@ fn matched(renderer: &mut Renderer, what: &What) -> (IndexMap<String, Vec<String
 fn high_data(renderer: &mut Renderer, input: &Input<'_>) -> (High, Vec<Diagnostic>) {
     let (matches, mut problems) = matched(renderer, input.what);
     let auto = input.options.flag("state_auto_order", true);
-    let (mut high, found) = Gather::new(renderer, auto).all(&matches);
+    let (mut high, found) = ahead::gathered(renderer, auto, &matches);
     problems.extend(found);
     high.exclude
         .extend(input.exclude.iter().map(|sls| Json::String(sls.clone())));

@@ -56,10 +56,19 @@ pub struct Oracle {
     pub(crate) options: Arc<Options>,
     pub(crate) files: Files,
     /// The compiled pillar; empty while the pillar itself is compiled.
-    pub(crate) pillar: Json,
+    pub(crate) pillar: Arc<Json>,
     /// The configuration as templates see it.
-    pub(crate) opts: Map<String, Json>,
+    pub(crate) opts: Arc<Map<String, Json>>,
     answers: Arc<Answers>,
+    /// For which part of the pass it answers; empty for all of it.
+    part: String,
+    said: Said,
+    me: OnceLock<Weak<Self>>,
+}
+
+/// What an oracle was asked, and what it has to tell of that.
+#[derive(Debug, Default)]
+struct Said {
     asked: Mutex<BTreeSet<Question>>,
     read: Mutex<BTreeMap<Question, Digest>>,
     depth: AtomicU32,
@@ -71,7 +80,6 @@ pub struct Oracle {
     notes: Mutex<BTreeSet<String>>,
     /// Functions that gave something by chance.
     chances: Mutex<Vec<&'static str>>,
-    me: OnceLock<Weak<Self>>,
 }
 
 impl Oracle {
@@ -82,16 +90,11 @@ impl Oracle {
             grains: input.grains.clone(),
             options: input.options.clone(),
             files,
-            pillar,
-            opts: input.options.opts(input.minion),
+            pillar: Arc::new(pillar),
+            opts: Arc::new(input.options.opts(input.minion)),
             answers: input.answers.clone(),
-            asked: Mutex::default(),
-            read: Mutex::default(),
-            depth: AtomicU32::new(0),
-            missed: AtomicU32::new(0),
-            risky: Mutex::default(),
-            notes: Mutex::default(),
-            chances: Mutex::default(),
+            part: String::new(),
+            said: Said::default(),
             me: OnceLock::new(),
         }
     }
@@ -99,45 +102,51 @@ impl Oracle {
     /// Questions without an answer, and the digests of the answers that were used.
     pub(crate) fn finish(&self) -> (BTreeSet<Question>, BTreeMap<Question, Digest>) {
         (
-            std::mem::take(&mut *locked(&self.asked)),
-            std::mem::take(&mut *locked(&self.read)),
+            std::mem::take(&mut *locked(&self.said.asked)),
+            std::mem::take(&mut *locked(&self.said.read)),
         )
     }
 
     /// An oracle of the same host for other files, with another pillar to see.
     pub(crate) fn on(&self, files: Files, pillar: Json) -> Self {
         Self {
+            files,
+            pillar: Arc::new(pillar),
+            ..self.apart(&self.part)
+        }
+    }
+
+    /// An oracle of the same host and the same files that has been asked nothing, for one part of the pass: parts do
+    /// not see what others asked, so that they may be made in any order.
+    pub(crate) fn apart(&self, part: &str) -> Self {
+        Self {
             minion: self.minion.clone(),
             grains: self.grains.clone(),
             options: self.options.clone(),
-            files,
-            pillar,
+            files: self.files.clone(),
+            pillar: self.pillar.clone(),
             opts: self.opts.clone(),
             answers: self.answers.clone(),
-            asked: Mutex::default(),
-            read: Mutex::default(),
-            depth: AtomicU32::new(0),
-            missed: AtomicU32::new(0),
-            risky: Mutex::default(),
-            notes: Mutex::default(),
-            chances: Mutex::default(),
+            part: part.to_owned(),
+            said: Said::default(),
             me: OnceLock::new(),
         }
     }
 
-    /// Takes over what another one was asked.
+    /// Takes over what another one was asked, and what it has to tell.
     pub(crate) fn absorb(&self, other: &Self) {
         let (asked, read) = other.finish();
-        locked(&self.asked).extend(asked);
-        locked(&self.read).extend(read);
-        self.missed.fetch_add(other.unanswered(), Ordering::Relaxed);
+        locked(&self.said.asked).extend(asked);
+        locked(&self.said.read).extend(read);
+        locked(&self.said.notes).extend(other.notes());
+        self.said.missed.fetch_add(other.unanswered(), Ordering::Relaxed);
     }
 
     /// What the master itself has to say; `None` when it is yet to be asked.
     pub(crate) fn look(&self, lookup: Lookup) -> Option<lookup::Answer> {
         let found = self.options.own.known.look(lookup);
         if found.is_none() {
-            self.missed.fetch_add(1, Ordering::Relaxed);
+            self.said.missed.fetch_add(1, Ordering::Relaxed);
         }
         found
     }
@@ -164,22 +173,22 @@ impl Oracle {
 
     /// Says something worth knowing of an answer that was used.
     pub(crate) fn warn(&self, note: String) {
-        locked(&self.notes).insert(note);
+        locked(&self.said.notes).insert(note);
     }
 
     /// What was said so.
     pub(crate) fn notes(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *locked(&self.notes))
+        std::mem::take(&mut *locked(&self.said.notes))
     }
 
     /// How often an answer was missing so far: a value made while this grew is worth nothing.
     pub(crate) fn unanswered(&self) -> u32 {
-        self.missed.load(Ordering::Relaxed)
+        self.said.missed.load(Ordering::Relaxed)
     }
 
     /// The text of a host that became structure of a document, and its line.
     pub(crate) fn injected(&self, rendered: &str, written: &str) -> Option<(u32, String)> {
-        let texts = locked(&self.risky);
+        let texts = locked(&self.said.risky);
         inject::found(&texts, rendered, written).map(|(line, text)| (line, text.to_owned()))
     }
 
@@ -197,17 +206,17 @@ impl Oracle {
                 Some(answer.clone())
             }
             None => {
-                locked(&self.asked).insert(question);
-                self.missed.fetch_add(1, Ordering::Relaxed);
+                locked(&self.said.asked).insert(question);
+                self.said.missed.fetch_add(1, Ordering::Relaxed);
                 None
             }
         }
     }
 
     fn note(&self, question: Question, answer: &Answer) {
-        inject::risky(answer, &mut locked(&self.risky));
+        inject::risky(answer, &mut locked(&self.said.risky));
         let text = serde_json::to_vec(answer).unwrap_or_default();
-        locked(&self.read).insert(question, Digest::of(&text));
+        locked(&self.said.read).insert(question, Digest::of(&text));
     }
 
     /// One grain by its key; `None` when the host has none, or is yet to be asked.
@@ -287,16 +296,16 @@ impl Oracle {
         let Some(function) = functions::find(name) else {
             return self.call_host(name, args, kwargs);
         };
-        let result = if self.depth.fetch_add(1, Ordering::Relaxed) > CALLS {
+        let result = if self.said.depth.fetch_add(1, Ordering::Relaxed) > CALLS {
             Err(format!("{name} calls itself too deeply"))
         } else {
             function(self, &mut bound)
         };
-        self.depth.fetch_sub(1, Ordering::Relaxed);
+        self.said.depth.fetch_sub(1, Ordering::Relaxed);
         if entry.place == reference::Place::Asks
             && let Ok(value) = &result
         {
-            inject::risky(&Answer::Json(value.clone()), &mut locked(&self.risky));
+            inject::risky(&Answer::Json(value.clone()), &mut locked(&self.said.risky));
         }
         result
     }
@@ -313,19 +322,22 @@ impl Oracle {
     }
 
     /// A number by chance for a function that gives something else at every run. Passes of one run that ask in the same
-    /// order get the same.
+    /// order, in the same part, get the same.
     pub(crate) fn chance(&self, function: &'static str) -> u64 {
         static RUN: LazyLock<u64> = LazyLock::new(rand::random);
-        let mut chances = locked(&self.chances);
+        let mut chances = locked(&self.said.chances);
         chances.push(function);
-        let text = format!("{} {} {}", *RUN, self.minion, chances.len());
+        let text = format!("{} {} {} {}", *RUN, self.minion, self.part, chances.len());
         let bytes = Digest::of(text.as_bytes()).hex();
         u64::from_str_radix(bytes.get(..16).unwrap_or_default(), 16).unwrap_or_default()
     }
 
     /// The functions among those called that [`Oracle::chance`] was asked for, from the n-th on.
     pub(crate) fn chances(&self, from: usize) -> Vec<&'static str> {
-        locked(&self.chances).get(from..).unwrap_or_default().to_vec()
+        locked(&self.said.chances)
+            .get(from..)
+            .unwrap_or_default()
+            .to_vec()
     }
 
     fn call_host(&self, name: &str, args: &[Json], kwargs: &Map<String, Json>) -> Result<Json, String> {
@@ -360,6 +372,6 @@ fn automatic(minion: &str, key: &str) -> Option<Json> {
 impl Oracle {
     /// The configuration as `config.get` sees it.
     pub(crate) fn options_json(&self) -> Json {
-        Json::Object(self.opts.clone())
+        Json::Object(self.opts.as_ref().clone())
     }
 }

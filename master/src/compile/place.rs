@@ -18,7 +18,7 @@ pub struct Place {
 }
 
 /// How lines of a rendered text go back to lines of files.
-pub(crate) trait Lines {
+pub(crate) trait Lines: Send + Sync {
     /// File and line that made this line, both as the user knows them.
     fn origin(&self, line: u32) -> Option<(String, u32)>;
     /// Text of that file, for excerpts.
@@ -52,6 +52,13 @@ impl Sources {
             made,
         });
         u32::try_from(self.texts.len()).unwrap_or(0)
+    }
+
+    /// Takes over the texts of another compilation; the number of the text before its first.
+    pub(crate) fn append(&mut self, mut others: Self) -> u32 {
+        let before = self.texts.len();
+        self.texts.append(&mut others.texts);
+        u32::try_from(before).unwrap_or(0)
     }
 
     /// A problem at a place.

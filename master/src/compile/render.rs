@@ -53,6 +53,48 @@ impl Sls for Renderer {
     }
 
     fn page(&mut self, env: &str, sls: &str) -> Result<Option<Page>, Vec<Diagnostic>> {
+        self.take(Apart::render(&self.oracle, env, sls))
+    }
+
+    fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    fn named(&self, sls: &str) -> Place {
+        self.named.get(sls).copied().unwrap_or_default()
+    }
+}
+
+/// An sls rendered by itself, whatever else of the pass was rendered before it.
+pub(crate) struct Apart {
+    made: Renderer,
+    page: Result<Option<Page>, Vec<Diagnostic>>,
+}
+
+impl Apart {
+    /// Renders one.
+    pub(crate) fn render(oracle: &Oracle, env: &str, sls: &str) -> Self {
+        let mut made = Renderer::new(Arc::new(oracle.apart(&format!("{env}:{sls}"))));
+        let page = made.own_page(env, sls).map_err(|problem| vec![*problem]);
+        Self { made, page }
+    }
+}
+
+impl Renderer {
+    /// Makes an sls that was rendered apart a part of this pass.
+    pub(crate) fn take(&mut self, apart: Apart) -> Result<Option<Page>, Vec<Diagnostic>> {
+        let Apart { made, page } = apart;
+        self.oracle.absorb(&made.oracle);
+        self.warnings.extend(made.warnings);
+        let before = self.sources.append(made.sources);
+        let mut page = page?;
+        if let Some(page) = &mut page {
+            page.source += before;
+        }
+        Ok(page)
+    }
+
+    fn own_page(&mut self, env: &str, sls: &str) -> Result<Option<Page>, Box<Diagnostic>> {
         let Some(file) = self.oracle.files.sls(env, sls) else {
             return Ok(None);
         };
@@ -65,7 +107,7 @@ impl Sls for Renderer {
             failed,
             vars: Map::new(),
         };
-        let (node, source) = self.document(&subject).map_err(|problem| vec![*problem])?;
+        let (node, source) = self.document(&subject)?;
         Ok(Some(Page {
             node,
             source,
@@ -73,16 +115,6 @@ impl Sls for Renderer {
         }))
     }
 
-    fn sources(&self) -> &Sources {
-        &self.sources
-    }
-
-    fn named(&self, sls: &str) -> Place {
-        self.named.get(sls).copied().unwrap_or_default()
-    }
-}
-
-impl Renderer {
     pub(crate) fn new(oracle: Arc<Oracle>) -> Self {
         Self {
             oracle,

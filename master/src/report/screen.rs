@@ -41,6 +41,9 @@ pub struct Screen {
     pub live: bool,
 }
 
+/// Bytes of a document that are written at once.
+const WRITTEN: usize = 256 << 10;
+
 /// What a piece of text means; its colour follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -107,7 +110,7 @@ impl Screen {
 
     /// Writes the one JSON document.
     pub fn document(&self, value: &serde_json::Value) {
-        let mut out = BufWriter::new(std::io::stdout().lock());
+        let mut out = BufWriter::with_capacity(WRITTEN, std::io::stdout().lock());
         let written = serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from);
         if written
             .and_then(|()| out.write_all(b"\n"))

@@ -74,7 +74,7 @@ fn get(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
     lay((!no_master)
         .then(|| oracle.pillar.get("master").cloned())
         .flatten());
-    lay((!no_pillar).then(|| oracle.pillar.clone()));
+    lay((!no_pillar).then(|| oracle.pillar.as_ref().clone()));
     if !no_grains {
         let top = key.split(delimiter.as_str()).next().unwrap_or_default();
         lay(oracle

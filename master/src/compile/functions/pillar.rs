@@ -116,7 +116,7 @@ fn raw(oracle: &Oracle, args: &mut Args) -> Result<Json, String> {
             .get(&key)
             .cloned()
             .unwrap_or_else(|| Json::Object(Map::new())),
-        _ => oracle.pillar.clone(),
+        _ => oracle.pillar.as_ref().clone(),
     })
 }
 
