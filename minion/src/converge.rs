@@ -3,6 +3,7 @@
 //! A plan is the very same loop on [`crate::dry::Dry`]: what differs is only which words of a state's plan are told. Nothing
 //! here knows how an act is done; [`crate::transact`] does it and keeps the record.
 
+mod beside;
 mod call;
 mod prefetch;
 mod slots;
@@ -18,6 +19,7 @@ use crate::journal::owed::Owed;
 use crate::schedule::{Schedule, Verdict};
 use crate::system::System;
 use crate::transact::Hands;
+use beside::Besides;
 use prefetch::Known;
 
 /// What a run is for.
@@ -68,9 +70,14 @@ pub struct Ended {
     pub notes: Vec<String>,
 }
 
-/// [`Goal::Look`] came to an act.
+/// Why a call has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Work;
+enum Pause {
+    /// [`Goal::Look`] came to an act.
+    Work,
+    /// Its command runs beside what follows (`parallel`).
+    Beside,
+}
 
 /// Runs a catalog on a system.
 pub fn converge<S: System>(
@@ -93,6 +100,7 @@ pub fn converge<S: System>(
         requirers: requirers(catalog),
         broken: None,
         slotted: None,
+        beside: Besides::new(),
     };
     let work = pass.run().is_err();
     pass.end(work)
@@ -117,24 +125,37 @@ struct Pass<'a, S> {
     broken: Option<String>,
     /// The chunk being called, where slots of its arguments were filled.
     slotted: Option<Chunk>,
+    /// Commands that run beside what follows their states.
+    beside: Besides,
 }
 
 impl<S: System> Pass<'_, S> {
-    fn run(&mut self) -> Result<(), Work> {
+    fn run(&mut self) -> Result<(), Pause> {
         for place in 0..self.catalog.chunks.len() {
             if self.schedule.settled(place) {
                 continue;
             }
+            if self.gather(place) {
+                break;
+            }
             if let Some(why) = self.stopped() {
+                self.gather_all();
                 self.leave(place, &why);
                 return Ok(());
             }
             let began = Instant::now();
-            let (result, whose) = match self.schedule.verdict(place) {
+            let called = match self.schedule.verdict(place) {
                 // A dry run that is not made is the word on the chunk itself (case prereq-not-run).
-                Verdict::NotRun(result) => (*result, self.schedule.itself(place)),
-                Verdict::Run => (self.attempts(place, None)?, place),
-                Verdict::RunThenWatch(changed) => (self.attempts(place, Some(&changed))?, place),
+                Verdict::NotRun(result) => Ok((*result, self.schedule.itself(place))),
+                Verdict::Run => self.attempts(place, None).map(|result| (result, place)),
+                Verdict::RunThenWatch(changed) => {
+                    self.attempts(place, Some(&changed)).map(|result| (result, place))
+                }
+            };
+            let (result, whose) = match called {
+                Ok(called) => called,
+                Err(Pause::Beside) => continue,
+                Err(pause) => return Err(pause),
             };
             self.schedule.done(place, &result);
             if self.catalog.chunks[whose].check_only {
@@ -147,11 +168,12 @@ impl<S: System> Pass<'_, S> {
                 break;
             }
         }
+        self.gather_all();
         self.listen()
     }
 
     /// Salt's listeners: watch actions at the end (salt-semantics section 8).
-    fn listen(&mut self) -> Result<(), Work> {
+    fn listen(&mut self) -> Result<(), Pause> {
         for listener in self.schedule.listeners() {
             if self.stopped().is_some() {
                 return Ok(());
@@ -214,7 +236,11 @@ impl<S: System> Pass<'_, S> {
         }
     }
 
-    fn end(self, work: bool) -> Ended {
+    fn end(mut self, work: bool) -> Ended {
+        // Those that ran beside others ended when they liked.
+        let mut told: Vec<_> = self.states.into_iter().zip(self.places).collect();
+        told.sort_by_key(|(result, _)| result.run_num);
+        (self.states, self.places) = told.into_iter().unzip();
         let bad = |(result, place): (&StateResult, &Option<usize>)| {
             result.result == Some(false) && !place.is_some_and(|place| self.schedule.handled(place))
         };

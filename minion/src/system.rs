@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Act, Answer, Change, Digest, Performed, PreImage, Problem, Question};
+use proto::{Act, Answer, Change, Command, Digest, Output, Performed, PreImage, Problem, Question};
 
 /// A host that can be asked and changed.
 pub trait System {
@@ -32,6 +32,19 @@ pub trait System {
     /// The problem, and what had changed all the same.
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>>;
 
+    /// A command that may run beside what is done next; `None` where it cannot, and [`System::perform`] runs it. Its intent
+    /// is durable already.
+    fn beside(&self, command: &Command) -> Option<Beside> {
+        let _ = command;
+        None
+    }
+
+    /// Hands over what a command [`System::beside`] this thread came to: the next [`System::perform`] is of its act, and
+    /// does not run it again.
+    fn came_to(&mut self, output: Result<Output, Problem>) {
+        let _ = output;
+    }
+
     /// Removes what interrupted acts left beside their targets; called once, when a run that was cut off is recovered.
     fn sweep(&mut self, acts: &[Act]) {
         let _ = acts;
@@ -45,6 +58,9 @@ pub trait System {
     /// Drops what was remembered between questions; called after every act.
     fn forget(&mut self);
 }
+
+/// Runs a command to its end, on any thread.
+pub type Beside = Box<dyn FnOnce() -> Result<Output, Problem> + Send>;
 
 /// A transaction that failed, and what it changed before it did.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +98,14 @@ impl<S: System> System for &mut S {
 
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {
         (**self).perform(acts, before)
+    }
+
+    fn beside(&self, command: &Command) -> Option<Beside> {
+        (**self).beside(command)
+    }
+
+    fn came_to(&mut self, output: Result<Output, Problem>) {
+        (**self).came_to(output);
     }
 
     fn cleared(&self) -> BTreeSet<String> {

@@ -32,6 +32,14 @@ impl<S> std::fmt::Debug for Hands<'_, S> {
     }
 }
 
+/// A transaction whose intent is journaled and whose end is not.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its number in the run.
+    pub act_num: u64,
+    before: Vec<PreImage>,
+}
+
 /// What one transaction gave.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Transacted {
@@ -99,6 +107,15 @@ impl<'a, S: System> Hands<'a, S> {
     /// # Errors
     /// [`Stumble`] says what was done all the same.
     pub fn transact(&mut self, chunk: Option<&ChunkId>, acts: &[Act]) -> Result<Transacted, Stumble> {
+        let begun = self.begin(chunk, acts)?;
+        self.end(acts, begun)
+    }
+
+    /// The first half of a transaction: what is there is kept, and the intent is durable.
+    ///
+    /// # Errors
+    /// As [`Hands::transact`]; nothing was done.
+    pub fn begin(&mut self, chunk: Option<&ChunkId>, acts: &[Act]) -> Result<Begun, Stumble> {
         let before = match self.system.observe(acts) {
             Ok(before) => before,
             Err(problem) if problem.kind == ProblemKind::Moved => return Err(Stumble::Moved(problem)),
@@ -113,9 +130,19 @@ impl<'a, S: System> Hands<'a, S> {
         };
         self.record.append(&intent).map_err(Stumble::Journal)?;
         self.next += 1;
-        let Entry::Intent { before, .. } = intent else {
-            return Ok(Transacted::default());
+        let before = match intent {
+            Entry::Intent { before, .. } => before,
+            _ => Vec::new(),
         };
+        Ok(Begun { act_num, before })
+    }
+
+    /// The second half: the acts are performed, and what happened is journaled.
+    ///
+    /// # Errors
+    /// As [`Hands::transact`].
+    pub fn end(&mut self, acts: &[Act], begun: Begun) -> Result<Transacted, Stumble> {
+        let Begun { act_num, before } = begun;
         let done = self.system.perform(acts, &before);
         self.system.forget();
         let notes = notes(&before);

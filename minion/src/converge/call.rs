@@ -7,10 +7,10 @@ use proto::{Act, Address, ChunkId, Performed, Problem, RequisiteKind, Retry, Sta
 use serde_json::Map;
 use states::{Done, Host, Plan, Report, State, Stop};
 
-use super::{Goal, Pass, Work};
+use super::{Goal, Pass, Pause};
 use crate::guards;
 use crate::system::System;
-use crate::transact::{Stumble, transactions};
+use crate::transact::{Stumble, Transacted, transactions};
 
 /// A plan is made again at most so often because the host moved under it.
 const REPLANS: usize = 3;
@@ -36,7 +36,8 @@ pub(super) struct Hazy {
 }
 
 /// What acting on a plan came to.
-struct Acted {
+#[derive(Default)]
+pub(super) struct Acted {
     performed: Vec<Performed>,
     failed: Option<Problem>,
     notes: Vec<String>,
@@ -48,7 +49,7 @@ impl<S: System> Pass<'_, S> {
         &mut self,
         place: usize,
         watched: Option<&[ChunkId]>,
-    ) -> Result<StateResult, Work> {
+    ) -> Result<StateResult, Pause> {
         let chunk = &self.catalog.chunks[place];
         self.look_ahead(place);
         if chunk.check_only {
@@ -68,7 +69,7 @@ impl<S: System> Pass<'_, S> {
                 break;
             }
             if self.goal == Goal::Look {
-                return Err(Work);
+                return Err(Pause::Work);
             }
             comments.push(format!(
                 "Attempt {attempt}: Returned a result of \"{}\", with the following comment: \"{}\"",
@@ -105,13 +106,15 @@ impl<S: System> Pass<'_, S> {
     }
 
     /// The dry run of a later chunk, made for a `prereq`; it takes no number of its own.
-    fn check(&mut self, place: usize) -> Result<StateResult, Work> {
+    fn check(&mut self, place: usize) -> Result<StateResult, Pause> {
         self.call(place, Way::Plan)
     }
 
-    fn once(&mut self, place: usize, watched: Option<&[ChunkId]>) -> Result<StateResult, Work> {
+    fn once(&mut self, place: usize, watched: Option<&[ChunkId]>) -> Result<StateResult, Pause> {
         let number = self.schedule.number();
-        let mut result = self.call(place, Way::Plan)?;
+        let mut result = self
+            .call(place, Way::Plan)
+            .inspect_err(|_| self.beside.number(number))?;
         result.run_num = number;
         if let Some(changed) = watched
             && result.changes.is_empty()
@@ -126,7 +129,7 @@ impl<S: System> Pass<'_, S> {
     }
 
     /// The watch action of a listener at the end of the run.
-    pub(super) fn listener(&mut self, place: usize) -> Result<StateResult, Work> {
+    pub(super) fn listener(&mut self, place: usize) -> Result<StateResult, Pause> {
         let number = self.schedule.number();
         let mut result = if self.has_watch(place) {
             self.call(place, Way::Watch(&[]))?
@@ -147,7 +150,7 @@ impl<S: System> Pass<'_, S> {
     }
 
     /// One call, without its number; masked where nobody is to read it.
-    fn call(&mut self, place: usize, way: Way<'_>) -> Result<StateResult, Work> {
+    fn call(&mut self, place: usize, way: Way<'_>) -> Result<StateResult, Pause> {
         let mut result = self.judged(place, way)?;
         if self.catalog.chunks[place].options.no_log {
             super::mask(&mut result);
@@ -155,7 +158,7 @@ impl<S: System> Pass<'_, S> {
         Ok(result)
     }
 
-    fn judged(&mut self, place: usize, way: Way<'_>) -> Result<StateResult, Work> {
+    fn judged(&mut self, place: usize, way: Way<'_>) -> Result<StateResult, Pause> {
         let chunk = &self.catalog.chunks[place];
         self.slotted = None;
         if let Some(comment) = &chunk.options.disabled {
@@ -279,13 +282,16 @@ impl<S: System> Pass<'_, S> {
         place: usize,
         way: Way<'_>,
         mut plan: Plan,
-    ) -> Result<StateResult, Work> {
+    ) -> Result<StateResult, Pause> {
         let chunk = &self.catalog.chunks[place];
         if chunk.check_only {
             return Ok(self.result(place, Report::would(&plan), Vec::new()));
         }
         if self.goal == Goal::Look && !plan.acts.is_empty() {
-            return Err(Work);
+            return Err(Pause::Work);
+        }
+        if matches!(way, Way::Plan) && self.goes_beside(place, &plan) {
+            return Err(Pause::Beside);
         }
         let mut earlier = Map::new();
         let mut acted = self.act(place, &plan);
@@ -314,6 +320,16 @@ impl<S: System> Pass<'_, S> {
                 None => self.result(place, Report::would(&plan), acted.notes),
             });
         }
+        let mut result = self.reported(state, place, &plan, acted);
+        if !earlier.is_empty() {
+            earlier.extend(std::mem::take(&mut result.changes));
+            result.changes = earlier;
+        }
+        Ok(result)
+    }
+
+    /// What a state says of what was done.
+    pub(super) fn reported(&self, state: &dyn State, place: usize, plan: &Plan, acted: Acted) -> StateResult {
         let report = {
             let related = self.related(place);
             let call = states::Call {
@@ -326,55 +342,53 @@ impl<S: System> Pass<'_, S> {
                 performed: &acted.performed,
                 failed: acted.failed.as_ref(),
             };
-            state.report(&call, &plan, &done)
+            state.report(&call, plan, &done)
         };
-        let mut result = self.result(place, report, acted.notes);
-        if !earlier.is_empty() {
-            earlier.extend(std::mem::take(&mut result.changes));
-            result.changes = earlier;
-        }
-        Ok(result)
+        self.result(place, report, acted.notes)
     }
 
     /// Does the acts of a plan, transaction by transaction.
     fn act(&mut self, place: usize, plan: &Plan) -> Result<Acted, Moved> {
         let chunk = &self.catalog.chunks[place];
-        let mut acted = Acted {
-            performed: Vec::new(),
-            failed: None,
-            notes: Vec::new(),
-        };
+        let mut acted = Acted::default();
         for Range { start, end } in transactions(&plan.acts) {
             let acts = &plan.acts[start..end];
             let done = self.hands.transact(Some(&chunk.id), acts);
             self.known.forget(place);
-            match done {
-                Ok(transacted) => {
-                    acted.notes.extend(transacted.notes);
-                    acted.performed.push(transacted.performed);
-                }
-                Err(Stumble::Moved(problem)) => {
-                    return Err(Moved {
-                        problem,
-                        done: start > 0,
-                    });
-                }
-                Err(Stumble::Botched(botched)) => {
-                    acted.performed.push(botched.performed);
-                    acted.failed = Some(botched.why);
-                    break;
-                }
-                Err(Stumble::Journal(problem)) => {
-                    self.broken = Some(problem.text.clone());
-                    acted.failed = Some(problem);
-                    break;
-                }
+            if let Err(Stumble::Moved(problem)) = done {
+                return Err(Moved {
+                    problem,
+                    done: start > 0,
+                });
+            }
+            self.account(&mut acted, done);
+            if acted.failed.is_some() {
+                break;
             }
             if self.goal == Goal::Plan {
                 self.hazy.extend(acts.iter().filter_map(|act| haze(place, act)));
             }
         }
         Ok(acted)
+    }
+
+    /// Adds what one transaction came to.
+    pub(super) fn account(&mut self, acted: &mut Acted, done: Result<Transacted, Stumble>) {
+        match done {
+            Ok(transacted) => {
+                acted.notes.extend(transacted.notes);
+                acted.performed.push(transacted.performed);
+            }
+            Err(Stumble::Botched(botched)) => {
+                acted.performed.push(botched.performed);
+                acted.failed = Some(botched.why);
+            }
+            Err(Stumble::Journal(problem)) => {
+                self.broken = Some(problem.text.clone());
+                acted.failed = Some(problem);
+            }
+            Err(Stumble::Moved(problem)) => acted.failed = Some(problem),
+        }
     }
 
     fn result(&self, place: usize, report: Report, notes: Vec<String>) -> StateResult {

@@ -47,7 +47,11 @@ pub fn recover<S: System>(journal: &Journal, system: &mut S) -> Result<Option<Re
     let mut writer = Writer::resume(&path, &entries::read(&path)?)?;
     let mut notes = Vec::new();
     let mut all = run.entries;
-    if let Some((act_num, acts, before)) = pending(&all) {
+    let open = pending(&all);
+    if open.is_empty() {
+        notes.push("it was cut off between two steps; nothing was left half done".to_owned());
+    }
+    for (act_num, acts, before) in open {
         system.sweep(&acts);
         let (how, changes, failed) = resolve(system, &acts, &before)?;
         notes.push(note(&acts, how));
@@ -59,8 +63,6 @@ pub fn recover<S: System>(journal: &Journal, system: &mut S) -> Result<Option<Re
         };
         writer.append(&entry)?;
         all.push(entry);
-    } else {
-        notes.push("it was cut off between two steps; nothing was left half done".to_owned());
     }
     writer.append(&Entry::Close {
         outcome: Outcome::Failed,
@@ -85,9 +87,9 @@ pub fn cut_off(journal: &Journal) -> Result<Option<RunRecord>, JournalError> {
     Ok(journal.newest()?.filter(|run| run.close.is_none()))
 }
 
-/// The intent whose end is missing. There is at most one, since acts follow each other.
-fn pending(entries: &[Entry]) -> Option<(u64, Vec<Act>, Vec<PreImage>)> {
-    let mut open = None;
+/// The intents whose end is missing, in their order: one act, and commands that ran beside it.
+fn pending(entries: &[Entry]) -> Vec<(u64, Vec<Act>, Vec<PreImage>)> {
+    let mut open: Vec<(u64, Vec<Act>, Vec<PreImage>)> = Vec::new();
     for entry in entries {
         match entry {
             Entry::Intent {
@@ -95,8 +97,10 @@ fn pending(entries: &[Entry]) -> Option<(u64, Vec<Act>, Vec<PreImage>)> {
                 acts,
                 before,
                 ..
-            } => open = Some((*act_num, acts.clone(), before.clone())),
-            Entry::Done { .. } | Entry::Failed { .. } | Entry::Recovered { .. } => open = None,
+            } => open.push((*act_num, acts.clone(), before.clone())),
+            Entry::Done { act_num, .. }
+            | Entry::Failed { act_num, .. }
+            | Entry::Recovered { act_num, .. } => open.retain(|(open, ..)| open != act_num),
             _ => {}
         }
     }

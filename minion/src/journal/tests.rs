@@ -208,3 +208,39 @@ fn every_version_of_the_format_is_read() {
     }
     assert!(newer("2.0") && !newer("1.7") && !newer(FORMAT));
 }
+
+#[test]
+fn every_open_intent_of_a_run_that_was_cut_off_is_resolved() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(scratch.root()).expect("room");
+    let mut run = begin(&journal, "cut");
+    let command = |act_num| Entry::Intent {
+        act_num,
+        chunk: Some(id()),
+        acts: vec![Act::Run {
+            command: proto::Command::sh("true"),
+            touches: Vec::new(),
+            undo: None,
+        }],
+        before: Vec::new(),
+    };
+    for entry in [command(0), command(1), command(2), intent(3), done(1, Vec::new())] {
+        run.append(&entry).expect("written");
+    }
+    drop(run);
+    let mut fake = crate::fake::Fake::new();
+    let found = recover::recover(&journal, &mut fake).expect("a sound journal");
+    let notes = found.expect("it was cut off").notes;
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    let newest = journal.newest().expect("readable").expect("a run");
+    let how: Vec<_> = newest
+        .entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Recovered { act_num, how, .. } => Some((*act_num, how.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(how, [(0, "unknown"), (2, "unknown"), (3, "not_applied")]);
+    assert!(newest.close.is_some());
+}

@@ -37,12 +37,14 @@ pub mod unpack;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use proto::{Act, Address, Answer, Change, Digest, Performed, PreImage, Problem, Question, Value};
+use proto::{
+    Act, Address, Answer, Change, Command, Digest, Output, Performed, PreImage, Problem, Question, Value,
+};
 use serde_json::Value as Json;
 
 use crate::journal::objects::Objects;
 use crate::meets::meets;
-use crate::system::{Botched, System};
+use crate::system::{Beside, Botched, System};
 use package::Wanted;
 pub(crate) use problem::{failed, locked, moved, refused};
 
@@ -64,6 +66,8 @@ pub struct Live {
     /// What was fetched in this session, by URL and wanted hash.
     downloads: BTreeMap<(String, Option<String>), Answer>,
     databases: mysql::Databases,
+    /// What a command that ran on another thread came to, until its act is performed.
+    came_to: Option<Result<Output, Problem>>,
 }
 
 impl Live {
@@ -87,6 +91,7 @@ impl Live {
             units: BTreeMap::new(),
             downloads: BTreeMap::new(),
             databases: mysql::Databases::default(),
+            came_to: None,
         }
     }
 
@@ -232,7 +237,7 @@ impl Live {
         touches: &[String],
         before: &[PreImage],
     ) -> Result<Performed, Box<Botched>> {
-        let output = self.run(command);
+        let output = self.came_to.take().unwrap_or_else(|| self.run(command));
         let changes = self.touched_since(touches, before);
         let (output, changes) = match (output, changes) {
             (Ok(output), Ok(changes)) => (output, changes),
@@ -344,6 +349,20 @@ impl System for Live {
             }
         }
         Ok(all)
+    }
+
+    fn beside(&self, command: &Command) -> Option<Beside> {
+        // The database's own program needs what this thread knows of its servers.
+        if command.argv.first()? == states::mysql::query::PROGRAM {
+            return None;
+        }
+        let here = Self::at(self.objects.clone(), &self.root);
+        let command = command.clone();
+        Some(Box::new(move || here.run(&command)))
+    }
+
+    fn came_to(&mut self, output: Result<Output, Problem>) {
+        self.came_to = Some(output);
     }
 
     fn sweep(&mut self, acts: &[Act]) {
