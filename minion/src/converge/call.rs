@@ -314,18 +314,21 @@ impl<S: System> Pass<'_, S> {
             failed: Some(moved.problem),
             notes: Vec::new(),
         });
+        let told = |mut result: StateResult| {
+            if !earlier.is_empty() {
+                let mut earlier = earlier;
+                earlier.extend(std::mem::take(&mut result.changes));
+                result.changes = earlier;
+            }
+            result
+        };
         if self.goal == Goal::Plan {
             return Ok(match acted.failed {
                 Some(problem) => self.failed(place, problem.text),
-                None => self.result(place, Report::would(&plan), acted.notes),
+                None => told(self.result(place, Report::would(&plan), acted.notes)),
             });
         }
-        let mut result = self.reported(state, place, &plan, acted);
-        if !earlier.is_empty() {
-            earlier.extend(std::mem::take(&mut result.changes));
-            result.changes = earlier;
-        }
-        Ok(result)
+        Ok(told(self.reported(state, place, &plan, acted)))
     }
 
     /// What a state says of what was done.
