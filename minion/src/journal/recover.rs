@@ -173,6 +173,20 @@ fn reached(act: &Act, before: &[PreImage], live: &[Value]) -> bool {
     let whole = place
         .and_then(|place| live.get(place))
         .is_some_and(|live| meets(to, live));
+    let there = |wanted: &dyn Fn(&Address) -> bool| {
+        let mut pairs = before.iter().zip(live);
+        pairs.any(|(image, live)| wanted(&image.at) && !live.is_absent())
+    };
+    if let (Address::User(name), Value::User(wanted)) = (at, to)
+        && before
+            .iter()
+            .any(|image| image.at == *at && image.was.is_absent())
+    {
+        // A user that is there may still lack its own group, or its home.
+        let group = wanted.gid.is_some() || there(&|at| *at == Address::Group(name.clone()));
+        let home = !wanted.create_home || there(&|at| matches!(at, Address::Path(_)));
+        return whole && group && home;
+    }
     // A tree that goes takes everything below with it.
     let below_gone = !to.is_absent()
         || before
