@@ -11,6 +11,7 @@ use proto::{
 
 use crate::journal::Record;
 use crate::system::{Botched, System};
+use crate::undo::below;
 
 /// What performs acts and keeps the record of it.
 pub struct Hands<'a, S> {
@@ -200,8 +201,20 @@ impl<'a, S: System> Hands<'a, S> {
             let first = self.first.entry(change.at.clone());
             first.or_insert_with(|| change.before.clone());
             self.touched.insert(change.at.clone(), change.after.clone());
+            if let Some(point) = mount_point(&change.at) {
+                // Where a mount came or went, the same path is another file now.
+                self.touched.retain(|at, _| *at != point && !below(at, &point));
+            }
         }
         changes
+    }
+}
+
+/// The path something is mounted at.
+pub(crate) fn mount_point(at: &Address) -> Option<Address> {
+    match at {
+        Address::Mount(path) => Some(Address::Path(path.clone())),
+        _ => None,
     }
 }
 

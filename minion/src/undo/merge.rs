@@ -17,7 +17,8 @@ pub(super) enum Merged {
 
 /// Compares what we did with what is there.
 pub(super) fn merge(ours: &Change, live: &Value) -> Merged {
-    if live.same(&ours.before) {
+    // What came and went again is nothing of ours, whatever is there now.
+    if live.same(&ours.before) || ours.before.same(&ours.after) {
         return Merged::Nothing;
     }
     if live.same(&ours.after) {

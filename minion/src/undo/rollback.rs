@@ -7,12 +7,12 @@ use proto::frame::{Rollback, RollbackReport};
 use proto::{Act, Address, Answer, Change, Command, Outcome, Poke, Question, Report, RunHeader, Value};
 
 use super::database::{Silent, is_mysql};
-use super::{Step, Undo, fold, lines, target};
+use super::{Step, Undo, below, fold, lines, target};
 use crate::journal::lock::Lock;
 use crate::journal::{Journal, JournalError, Record};
 use crate::meets::meets;
 use crate::system::System;
-use crate::transact::{Hands, Stumble};
+use crate::transact::{Hands, Stumble, mount_point};
 
 /// What a rollback is asked for, and by whom.
 pub struct Request<'a> {
@@ -167,6 +167,14 @@ impl Record for Watched<'_> {
         self.inner.append(entry)?;
         (self.tell)(entry);
         Ok(())
+    }
+}
+
+/// Whether a package that came along with another one is marked as it was: a state leaves that open, going back does not.
+fn same_mark(to: &Value, live: &Value) -> bool {
+    match (to, live) {
+        (Value::Package(to), Value::Package(live)) => to.auto == live.auto,
+        _ => true,
     }
 }
 
@@ -339,7 +347,7 @@ impl<S: System> Back<'_, S> {
                 return None;
             }
         };
-        if meets(&to, &before) || gone(&to, &before) {
+        if (meets(&to, &before) && same_mark(&to, &before)) || gone(&to, &before) {
             // A step before took it along.
             if !before.same(expect) && self.report.restored.iter().all(|change| change.at != at) {
                 let before = expect.clone();
@@ -374,7 +382,12 @@ impl<S: System> Back<'_, S> {
         let cleared = self.hands.system.cleared();
         all.retain(|at, was| {
             let content = !matches!(was, Value::Dir { .. });
-            let lost = matches!(at, Address::Path(path) if !cleared.contains(path));
+            let lost = match at {
+                Address::Path(path) => !cleared.contains(path),
+                // A group of the same name comes and goes with a user.
+                Address::Group(name) => wanted.contains_key(&Address::User(name.clone())),
+                _ => false,
+            };
             content && lost && !live.contains_key(at)
         });
         let stays = live.iter().filter(|(at, _)| !matches!(at, Address::Unit(_)));
@@ -384,6 +397,9 @@ impl<S: System> Back<'_, S> {
         all.remove(&Address::Firewall);
         // What is in a database server went back before all this, and the server may be gone by now.
         all.retain(|at, _| !is_mysql(at));
+        // Where a mount came or went, the same path is another file now.
+        let mounts: Vec<Address> = self.hands.first().keys().filter_map(mount_point).collect();
+        all.retain(|at, _| !mounts.iter().any(|point| at == point || below(at, point)));
         for (at, to) in all {
             let Some(was) = self.hands.first().get(&at).cloned() else {
                 continue;
