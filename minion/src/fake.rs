@@ -1,13 +1,16 @@
-//! A small host in memory, for tests of everything above [`System`]: files, packages with dependencies, units, accounts.
+//! A small host in memory, for tests of everything above [`System`]: every address family the product has.
 //!
 //! It keeps the rules the laws of rollback hang on (expectations, parents before children, consequences of packages and
-//! users) and none of the details that belong to `live`.
+//! users, what a mount hides) and none of the details that belong to `live`. It can fail or be killed in any act.
+
+mod assign;
+mod refuse;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::{
-    Account, Act, Address, Answer, Change, Command, Digest, Fidelity, Group, Meta, Output, Package,
-    Performed, PreImage, Problem, ProblemKind, Question, Unit, Value,
+    Act, Address, Answer, Change, Command, Digest, Fidelity, Meta, MysqlAt, MysqlKind, Output, Performed,
+    PreImage, Problem, ProblemKind, Question, Unit, Value,
 };
 
 use crate::system::{Botched, System};
@@ -44,9 +47,32 @@ pub struct Fake {
     pub performed: u64,
     /// The transaction of this number is done by half and fails.
     pub cut: Option<u64>,
+    /// The agent is killed in the transaction of this number.
+    pub dies: Option<(u64, When)>,
     /// The database server does not answer.
     pub silent: bool,
+    /// What lies on file systems that are not mounted, by device.
+    pub volumes: BTreeMap<String, BTreeMap<Address, Value>>,
+    /// What a mount hides, by mount point.
+    pub hidden: BTreeMap<String, BTreeMap<Address, Value>>,
+    /// What the command `more` raises and `less` lowers.
+    pub count: i64,
 }
+
+/// Where in an act the agent is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before anything is done.
+    Before,
+    /// Halfway through.
+    Half,
+    /// When all is done, and not yet told.
+    After,
+}
+
+/// What a killed agent unwinds with.
+#[derive(Debug)]
+pub struct Killed;
 
 impl Fake {
     /// A host with a few directories.
@@ -80,6 +106,32 @@ impl Fake {
         })
     }
 
+    /// All that is there, seen or hidden: what the laws compare.
+    pub fn image(&self) -> BTreeMap<Address, Value> {
+        let mut all = self.world.clone();
+        let aside = [("volume", &self.volumes), ("hidden", &self.hidden)];
+        for (what, places) in aside {
+            for (place, inside) in places {
+                let moved = inside
+                    .iter()
+                    .map(|(at, value)| (Address::Path(format!("{what} {place}: {at}")), value.clone()));
+                all.extend(moved);
+            }
+        }
+        let count = Value::Text(self.count.to_string());
+        all.insert(Address::Sysctl("count".to_owned()), count);
+        all
+    }
+
+    /// Somebody else's assignment, where it can be done at all.
+    pub fn by_hand(&mut self, at: &Address, to: &Value) -> bool {
+        let fine = self.refusal(at, to).is_none();
+        if fine {
+            self.assign(at, to);
+        }
+        fine
+    }
+
     /// What is at a path.
     pub fn path(&self, path: &str) -> Value {
         self.at(&Address::Path(path.to_owned()))
@@ -101,6 +153,16 @@ impl Fake {
             .filter(|at| crate::undo::below(at, &top))
             .cloned()
             .collect()
+    }
+
+    /// Whole trees, what is in them first.
+    fn trees(&self, tops: &[String]) -> Vec<Address> {
+        let mut all = Vec::new();
+        for top in tops {
+            all.extend(self.below(top).into_iter().rev());
+            all.push(Address::Path(top.clone()));
+        }
+        all
     }
 
     fn follow(&self, path: &str) -> Value {
@@ -161,6 +223,7 @@ impl Fake {
         let code = match text.as_str() {
             "true" => 0,
             "false" => 1,
+            "more" | "less" => 0,
             text if self.commands.contains_key(text) => 0,
             _ => 127,
         };
@@ -186,13 +249,24 @@ impl Fake {
         }
     }
 
+    /// What goes when a package goes: all that needs it, itself last.
+    fn dependents(&self, name: &str) -> Vec<String> {
+        let needs = |other: &&String| {
+            let there = !self.at(&Address::Package((*other).clone())).is_absent();
+            there && self.repo[*other].needs.iter().any(|need| need == name)
+        };
+        let mut all: Vec<String> = self.repo.keys().filter(needs).cloned().collect();
+        all.push(name.to_owned());
+        all
+    }
+
     /// Addresses that an act changes by what it says, consequences included.
     fn reach(&self, act: &Act) -> Vec<Address> {
         let Act::Assign { at, to, .. } = act else {
             let Act::Run { touches, .. } = act else {
                 return Vec::new();
             };
-            return touches.iter().map(|path| Address::Path(path.clone())).collect();
+            return self.trees(touches);
         };
         let mut found = vec![at.clone()];
         match (at, to) {
@@ -211,9 +285,12 @@ impl Fake {
                 );
             }
             (Address::Package(name), Value::Absent) => {
-                let offer = self.repo.get(name).cloned().unwrap_or_default();
-                found.extend(offer.files.into_iter().map(|(path, _)| Address::Path(path)));
-                found.extend(offer.unit.map(Address::Unit));
+                for other in self.dependents(name) {
+                    let offer = self.repo.get(&other).cloned().unwrap_or_default();
+                    found.extend(offer.files.into_iter().map(|(path, _)| Address::Path(path)));
+                    found.extend(offer.unit.map(Address::Unit));
+                    found.extend((other != *name).then_some(Address::Package(other)));
+                }
             }
             (Address::User(name), Value::User(account)) if self.at(at).is_absent() => {
                 found.push(Address::Group(name.clone()));
@@ -222,149 +299,12 @@ impl Fake {
                 }
             }
             (Address::User(name), Value::Absent) => found.push(Address::Group(name.clone())),
+            (Address::Mysql(at), Value::Absent) if at.kind == MysqlKind::User => {
+                found.insert(0, grants_of(at));
+            }
             _ => {}
         }
         found
-    }
-
-    fn free_id(&self) -> u32 {
-        let ids = self.world.values().filter_map(|value| match value {
-            Value::User(account) => account.uid,
-            Value::Group(group) => group.gid,
-            _ => None,
-        });
-        ids.max().map_or(1000, |id| id + 1)
-    }
-
-    fn assign(&mut self, at: &Address, to: &Value) {
-        match (at, to) {
-            (Address::Path(path), to) => {
-                if !matches!(to, Value::Dir { .. }) {
-                    for gone in self.below(path) {
-                        self.world.remove(&gone);
-                    }
-                }
-                self.set(at, to.clone());
-            }
-            (Address::Package(name), Value::Package(wanted)) => {
-                let mut all = BTreeSet::new();
-                self.closure(name, &mut all);
-                for other in &all {
-                    self.install(other, other != name);
-                }
-                if let Some(Value::Package(package)) = self.world.get_mut(at) {
-                    package.hold = wanted.hold;
-                    package.auto = wanted.auto;
-                    if !wanted.version.is_empty() {
-                        package.version.clone_from(&wanted.version);
-                    }
-                }
-            }
-            (Address::Package(name), _) => {
-                self.world.remove(at);
-                let offer = self.repo.get(name).cloned().unwrap_or_default();
-                for (path, _) in &offer.files {
-                    self.world.remove(&Address::Path(path.clone()));
-                }
-                if let Some(unit) = offer.unit {
-                    self.world.remove(&Address::Unit(unit));
-                }
-            }
-            (Address::User(name), Value::User(wanted)) => self.account(at, name, wanted),
-            (Address::User(name), _) => {
-                self.world.remove(at);
-                self.world.remove(&Address::Group(name.clone()));
-            }
-            (at, Value::Group(wanted)) => {
-                let gid = wanted.gid.or_else(|| Some(self.free_id()));
-                let group = Group {
-                    gid,
-                    system: false,
-                    ..wanted.clone()
-                };
-                self.set(at, Value::Group(group));
-            }
-            (at, to) => self.set(at, to.clone()),
-        }
-    }
-
-    fn install(&mut self, name: &str, auto: bool) {
-        let offer = self.repo.get(name).cloned().unwrap_or_default();
-        for (path, text) in &offer.files {
-            if self.path(path).is_absent() {
-                self.write(path, text);
-            }
-        }
-        if let Some(unit) = offer.unit {
-            let known = Unit {
-                known: true,
-                active: false,
-                enablement: "disabled".to_owned(),
-            };
-            self.world.insert(Address::Unit(unit), Value::Unit(known));
-        }
-        let package = Package {
-            version: offer.version,
-            auto,
-            ..Package::default()
-        };
-        self.world
-            .insert(Address::Package(name.to_owned()), Value::Package(package));
-    }
-
-    fn account(&mut self, at: &Address, name: &str, wanted: &Account) {
-        let new = self.at(at).is_absent();
-        let uid = wanted.uid.unwrap_or_else(|| self.free_id());
-        let gid = wanted.gid.unwrap_or(uid);
-        let account = Account {
-            uid: Some(uid),
-            gid: Some(gid),
-            create_home: false,
-            system: false,
-            ..wanted.clone()
-        };
-        self.world.insert(at.clone(), Value::User(account));
-        if new {
-            let group = Address::Group(name.to_owned());
-            self.world.entry(group).or_insert_with(|| {
-                Value::Group(Group {
-                    gid: Some(gid),
-                    ..Group::default()
-                })
-            });
-            if wanted.create_home && self.path(&wanted.home).is_absent() {
-                let meta = Meta {
-                    mode: 0o755,
-                    uid,
-                    gid,
-                    ..Meta::default()
-                };
-                self.world
-                    .insert(Address::Path(wanted.home.clone()), Value::Dir { meta });
-            }
-        }
-    }
-
-    fn refusal(&self, at: &Address, to: &Value) -> Option<Problem> {
-        let refuse = |text: String| Some(Problem::new(ProblemKind::Refused, text));
-        match at {
-            Address::Path(path) if !to.is_absent() => {
-                let parent = crate::undo::parent(path)?;
-                let fine = matches!(self.path(parent), Value::Dir { .. });
-                if fine {
-                    None
-                } else {
-                    refuse(format!("{parent} is not a directory"))
-                }
-            }
-            Address::Unit(name) if !matches!(self.at(at), Value::Unit(unit) if unit.known) => {
-                refuse(format!("The named service {name} is not available"))
-            }
-            Address::Package(name) if !to.is_absent() && !self.repo.contains_key(name) => {
-                refuse(format!("Package {name} not found in the repository."))
-            }
-            _ => None,
-        }
     }
 }
 
@@ -444,39 +384,54 @@ impl System for Fake {
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {
         self.performed += 1;
         let cut = self.cut == Some(self.performed);
+        let dies = self.dies.filter(|(number, _)| *number == self.performed);
+        let die = |when| {
+            if dies.is_some_and(|(_, how)| how == when) {
+                std::panic::resume_unwind(Box::new(Killed));
+            }
+        };
+        die(When::Before);
+        let half = cut || dies.is_some_and(|(_, how)| how == When::Half);
         let mut output = None;
         for act in acts {
             match act {
-                Act::Assign { at, to, .. } => {
-                    if cut {
-                        // Half of it: only the last address that goes with it.
-                        if let Some(last) = before.last().filter(|last| !last.was.is_absent()) {
-                            self.world.remove(&last.at.clone());
-                        } else if !to.is_absent() && matches!(at, Address::Path(_)) {
-                            self.write(&at.to_string(), "half");
-                        }
-                        continue;
-                    }
-                    self.assign(at, to);
-                }
+                Act::Assign { at, to, .. } if half => self.halve(at, to),
+                Act::Assign { at, to, .. } => self.assign(at, to),
                 Act::Run { command, .. } => {
                     let text = command.argv.join(" ");
                     self.log.push(text.clone());
+                    self.count += match text.as_str() {
+                        "more" => 1,
+                        "less" => -1,
+                        _ => 0,
+                    };
                     output = Some(self.run(command));
                     for (at, to) in self.commands.get(&text).cloned().unwrap_or_default() {
-                        self.assign(&at, &to);
+                        self.by_hand(&at, &to);
                     }
                 }
                 Act::Poke { unit, how } => self.log.push(format!("{how:?} {unit}")),
                 Act::Refresh => self.log.push("refresh".to_owned()),
             }
         }
+        die(When::Half);
+        die(When::After);
         let seen = before.iter().map(|image| Change {
             after: self.at(&image.at),
             at: image.at.clone(),
             before: image.was.clone(),
         });
-        let changes: Vec<Change> = seen.filter(|change| !change.before.same(&change.after)).collect();
+        let mut changes: Vec<Change> = seen.filter(|change| !change.before.same(&change.after)).collect();
+        for act in acts {
+            let Act::Run { touches, .. } = act else { continue };
+            let new = self.trees(touches).into_iter().rev();
+            let new = new.filter(|at| before.iter().all(|image| image.at != *at));
+            changes.extend(new.map(|at| Change {
+                before: Value::Absent,
+                after: self.at(&at),
+                at,
+            }));
+        }
         if cut {
             return Err(Box::new(Botched {
                 why: Problem::new(ProblemKind::Failed, "cut in the middle"),
@@ -488,4 +443,11 @@ impl System for Fake {
     }
 
     fn forget(&mut self) {}
+}
+
+fn grants_of(at: &MysqlAt) -> Address {
+    Address::Mysql(MysqlAt {
+        kind: MysqlKind::Grants,
+        ..at.clone()
+    })
 }
