@@ -327,6 +327,8 @@ mod tests {
             following: Vec::new(),
             plan: false,
             confirm: None,
+            scope: String::new(),
+            prune: false,
         };
         Converge::new("m".into(), None, request, cargo)
     }
@@ -405,6 +407,7 @@ mod tests {
             notes: Vec::new(),
             peak_rss_kib: 0,
             cpu_ms: 0,
+            orphans: Vec::new(),
         };
         let step = converge().hear(FromMinion::Report(report)).expect("in place");
         assert!(matches!(step, Some(Step::End(End::Report(_)))));

@@ -5,17 +5,18 @@
 
 mod beside;
 mod call;
+mod origin;
 mod prefetch;
 mod slots;
 
 use std::time::Instant;
 
-use proto::{Catalog, Chunk, Entry, Outcome, Problem, StateResult};
+use proto::{Catalog, Cause, Chunk, Entry, Outcome, Problem, StateResult};
 use serde_json::Value as Json;
 use states::State;
 
 use crate::journal::Record;
-use crate::journal::owed::Owed;
+use crate::journal::ledger::{Ledger, Left};
 use crate::schedule::{Schedule, Verdict};
 use crate::system::System;
 use crate::transact::Hands;
@@ -40,8 +41,12 @@ pub type Find = fn(&str, &str) -> Option<&'static dyn State>;
 pub struct Run<'a> {
     /// What it is for.
     pub goal: Goal,
-    /// What unfinished runs before it left open.
-    pub owed: Owed,
+    /// What runs before it left on the host, and still owe.
+    pub ledger: Ledger,
+    /// What the catalog stands for; see [`proto::RunHeader::scope`].
+    pub scope: &'a str,
+    /// Whether this very chunk was made true by the last run over the same scope.
+    pub had: &'a dyn Fn(&Chunk) -> bool,
     /// The state functions.
     pub find: Find,
     /// Asked between two steps: true ends the run there.
@@ -52,7 +57,7 @@ impl std::fmt::Debug for Run<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Run")
             .field("goal", &self.goal)
-            .field("owed", &self.owed)
+            .field("scope", &self.scope)
             .finish_non_exhaustive()
     }
 }
@@ -68,6 +73,10 @@ pub struct Ended {
     pub work: bool,
     /// Lines for people.
     pub notes: Vec<String>,
+    /// What states left on the host that are not in the catalog any more; empty when the catalog was not gone through.
+    pub orphans: Vec<Left>,
+    /// How many transactions were begun.
+    pub begun: u64,
 }
 
 /// Why a call has no result.
@@ -86,14 +95,25 @@ pub fn converge<S: System>(
     run: Run<'_>,
     record: &mut dyn Record,
 ) -> Ended {
+    let present: std::collections::BTreeSet<_> = catalog
+        .chunks
+        .iter()
+        .map(|chunk| (&chunk.id.state, &chunk.id.name))
+        .collect();
+    let left = run
+        .ledger
+        .left(run.scope, &|id| present.contains(&(&id.state, &id.name)));
     let mut pass = Pass {
         catalog,
         goal: run.goal,
         find: run.find,
         cancelled: run.cancelled,
-        schedule: Schedule::new(catalog, run.owed),
+        schedule: Schedule::new(catalog, run.ledger),
         hands: Hands::new(system, record),
-        known: Known::new(),
+        known: Known::new(left.iter().map(|left| left.at.clone())),
+        left,
+        had: run.had,
+        cause: None,
         states: Vec::with_capacity(catalog.chunks.len()),
         places: Vec::with_capacity(catalog.chunks.len()),
         hazy: Vec::new(),
@@ -115,6 +135,11 @@ struct Pass<'a, S> {
     schedule: Schedule<'a>,
     hands: Hands<'a, S>,
     known: Known,
+    /// What states left here that are not in the catalog.
+    left: Vec<Left>,
+    had: &'a dyn Fn(&Chunk) -> bool,
+    /// Who gave rise to what the present chunk changes.
+    cause: Option<Cause>,
     states: Vec<StateResult>,
     /// The chunk of each result, for those that have one.
     places: Vec<Option<usize>>,
@@ -202,6 +227,10 @@ impl<S: System> Pass<'_, S> {
     /// Reports a state as it ends; `listener` is its id when it ran as one.
     fn tell(&mut self, mut result: StateResult, place: usize, listener: Option<String>, began: Instant) {
         result.duration_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        result.cause = self.cause.take();
+        if result.state_ran && (!result.changes.is_empty() || result.result != Some(true)) {
+            result.owed = self.schedule.debt(place).map(str::to_owned);
+        }
         match listener {
             Some(id) => {
                 result.id = id;
@@ -237,6 +266,11 @@ impl<S: System> Pass<'_, S> {
     }
 
     fn end(mut self, work: bool) -> Ended {
+        let orphans = if work || self.stopped().is_some() {
+            Vec::new()
+        } else {
+            self.orphans()
+        };
         // Those that ran beside others ended when they liked.
         let mut told: Vec<_> = self.states.into_iter().zip(self.places).collect();
         told.sort_by_key(|(result, _)| result.run_num);
@@ -262,6 +296,8 @@ impl<S: System> Pass<'_, S> {
             outcome,
             work,
             notes,
+            orphans,
+            begun: self.hands.begun(),
         }
     }
 }

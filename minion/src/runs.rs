@@ -1,16 +1,20 @@
 //! A whole run on a host that is locked: recover what was cut off, converge, close the journal, report.
 
+use std::cell::OnceCell;
 use std::time::Instant;
 
-use proto::{Catalog, Entry, Problem, Report, RunHeader};
+use proto::{Catalog, Chunk, Entry, Orphan, Outcome, Problem, Report, RunHeader};
 
 use crate::converge::{Ended, Find, Goal, Onlooker, Run, converge};
 use crate::dry::Dry;
+use crate::journal::ledger::{Ledger, Left};
 use crate::journal::lock::Lock;
-use crate::journal::owed::Owed;
+use crate::journal::told::declares;
+
 use crate::journal::{Journal, JournalError, OpenRun, Record, recover};
 use crate::meter;
 use crate::system::System;
+use crate::undo::prune;
 
 /// What is to be made true.
 pub struct Job<'a> {
@@ -22,6 +26,8 @@ pub struct Job<'a> {
     pub find: Find,
     /// Asked between two steps: true ends the run there.
     pub cancelled: &'a dyn Fn() -> bool,
+    /// Take back what is left of states that are no longer in the tree.
+    pub prune: bool,
 }
 
 impl std::fmt::Debug for Job<'_> {
@@ -46,6 +52,29 @@ impl Record for Told<'_> {
     }
 }
 
+/// What a run needs to know of those before it.
+struct Before {
+    scope: String,
+    made: OnceCell<Option<Catalog>>,
+    journal: Journal,
+}
+
+impl Before {
+    fn new(journal: &Journal, header: &RunHeader) -> Self {
+        Self {
+            scope: header.scope.clone(),
+            made: OnceCell::new(),
+            journal: journal.clone(),
+        }
+    }
+
+    /// Whether the last run over the same scope made this very chunk true.
+    fn had(&self, chunk: &Chunk) -> bool {
+        let made = self.made.get_or_init(|| self.journal.made(&self.scope));
+        made.as_ref().is_some_and(|catalog| declares(catalog, chunk))
+    }
+}
+
 /// Makes it so. The lock is given up when it returns.
 ///
 /// # Errors
@@ -59,25 +88,53 @@ pub fn apply<S: System>(
 ) -> Result<Report, JournalError> {
     let began = Instant::now();
     let recovered = recover::recover(journal, system)?;
-    let owed = Owed::load(journal)?;
+    let ledger = Ledger::load(journal)?;
+    let owed = !ledger.owed().is_empty();
+    let before = Before::new(journal, &job.header);
     let header = RunHeader {
         goal: "apply".to_owned(),
         ..job.header
     };
     let mut run = journal.begin(header, lock)?;
-    let ended = {
-        let mut record = Told { run: &mut run, tell };
-        let how = Run {
-            goal: Goal::Apply,
-            owed,
-            find: job.find,
-            cancelled: job.cancelled,
-        };
-        converge(system, job.catalog, how, &mut record)
+    let mut record = Told { run: &mut run, tell };
+    let how = Run {
+        goal: Goal::Apply,
+        ledger,
+        scope: &before.scope,
+        had: &|chunk| before.had(chunk),
+        find: job.find,
+        cancelled: job.cancelled,
     };
+    let mut ended = converge(system, job.catalog, how, &mut record);
+    let left = std::mem::take(&mut ended.orphans);
+    let mut orphans: Vec<Orphan> = left.iter().map(orphan).collect();
+    if job.prune && !left.is_empty() && ended.outcome != Outcome::Failed {
+        let pruned = prune::prune(
+            journal,
+            system,
+            &mut record,
+            &left,
+            &mut orphans,
+            ended.begun,
+            job.cancelled,
+        );
+        match pruned {
+            Ok(0) => {}
+            Ok(_) => ended.outcome = Outcome::Changed,
+            Err(why) => {
+                ended.outcome = Outcome::Failed;
+                ended.notes.push(why);
+            }
+        }
+    }
+    if owed && ended.outcome == Outcome::Ok {
+        // Nobody of those it was owed to is left, or they have had their turn.
+        run.settle()?;
+    }
     let outcome = ended.outcome;
     let parent = run.header().parent;
     let mut report = report(&run.header().run.clone(), ended, parent, began);
+    report.orphans = orphans;
     report.generation = run.generation_after(outcome);
     if let Some(recovery) = recovered {
         report.notes.splice(0..0, recovery.notes);
@@ -92,20 +149,34 @@ pub fn apply<S: System>(
 /// The journal is damaged.
 pub fn plan<S: System>(
     journal: &Journal,
-    system: S,
+    mut system: S,
     job: Job<'_>,
     tell: &mut dyn FnMut(&Entry),
 ) -> Result<Report, JournalError> {
     let began = Instant::now();
     let generation = journal.generation()?;
+    let before = Before::new(journal, &job.header);
     let how = Run {
         goal: Goal::Plan,
-        owed: Owed::load(journal)?,
+        ledger: Ledger::load(journal)?,
+        scope: &before.scope,
+        had: &|chunk| before.had(chunk),
         find: job.find,
         cancelled: job.cancelled,
     };
-    let ended = converge(&mut Dry::new(system), job.catalog, how, &mut Onlooker(tell));
+    let mut ended = converge(&mut Dry::new(&mut system), job.catalog, how, &mut Onlooker(tell));
+    let left = std::mem::take(&mut ended.orphans);
+    let mut orphans: Vec<Orphan> = left.iter().map(orphan).collect();
+    if job.prune && !left.is_empty() {
+        match prune::preview(journal, &mut system, &left, &mut orphans) {
+            Ok(0) => {}
+            Ok(_) if ended.outcome == Outcome::Ok => ended.outcome = Outcome::Changed,
+            Ok(_) => {}
+            Err(why) => ended.notes.push(why),
+        }
+    }
     let mut report = report(&job.header.run, ended, generation, began);
+    report.orphans = orphans;
     if let Some(run) = recover::cut_off(journal)? {
         report.notes.insert(
             0,
@@ -133,23 +204,50 @@ pub fn look<S: System>(
         return Ok(None);
     }
     let generation = journal.generation()?;
+    let ledger = Ledger::load(journal)?;
+    if !ledger.owed().is_empty() {
+        return Ok(None);
+    }
     let how = Run {
         goal: Goal::Look,
-        owed: Owed::load(journal)?,
+        ledger,
+        scope: &job.header.scope,
+        had: &|_| false,
         find: job.find,
         cancelled: job.cancelled,
     };
     // Told only once it is sure that nobody else will tell it.
-    let ended = converge(system, job.catalog, how, &mut Onlooker(&mut |_| {}));
-    if ended.work {
+    let mut ended = converge(system, job.catalog, how, &mut Onlooker(&mut |_| {}));
+    if ended.work || (job.prune && !ended.orphans.is_empty()) {
         return Ok(None);
     }
     for state in &ended.states {
         tell(&Entry::State(state.clone()));
     }
-    let report = report(&job.header.run, ended, generation, began);
+    let orphans = std::mem::take(&mut ended.orphans);
+    let mut report = report(&job.header.run, ended, generation, began);
+    report.orphans = orphans.iter().map(orphan).collect();
     journal.note_end(&report.run, None)?;
+    journal.note_made(&job.header, report.outcome)?;
     Ok(Some(report))
+}
+
+/// As it is told.
+fn orphan(left: &Left) -> Orphan {
+    let edited = "somebody changed it since";
+    Orphan {
+        address: left.at.to_string(),
+        state: format!("{}.{}", left.owner.chunk.state, left.owner.chunk.fun),
+        id: left.owner.chunk.id.clone(),
+        sls: left.owner.sls.clone(),
+        run: left.run.clone(),
+        fate: String::new(),
+        note: if left.edited {
+            edited.to_owned()
+        } else {
+            String::new()
+        },
+    }
 }
 
 fn report(run: &str, ended: Ended, generation: u64, began: Instant) -> Report {
@@ -163,5 +261,6 @@ fn report(run: &str, ended: Ended, generation: u64, began: Instant) -> Report {
         notes: ended.notes,
         peak_rss_kib: meter::peak_rss_kib(),
         cpu_ms: meter::cpu_ms(),
+        orphans: Vec::new(),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto::{Catalog, Chunk, ChunkId, Gather, RequisiteKind, StateResult};
 
-use crate::journal::owed::Owed;
+use crate::journal::ledger::Ledger;
 
 /// What becomes of a chunk.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +33,8 @@ struct Seen {
 #[derive(Debug)]
 pub struct Schedule<'a> {
     catalog: &'a Catalog,
-    owed: Owed,
+    ledger: Ledger,
+    boot: String,
     seen: Vec<Option<Seen>>,
     /// Results of dry runs made for a `prereq`, by place in the catalog.
     dry: BTreeMap<usize, StateResult>,
@@ -70,11 +71,12 @@ enum Fact {
 
 impl<'a> Schedule<'a> {
     /// Nothing has run yet.
-    pub fn new(catalog: &'a Catalog, owed: Owed) -> Self {
+    pub fn new(catalog: &'a Catalog, ledger: Ledger) -> Self {
         let chunks = catalog.chunks.iter().enumerate();
         Self {
             catalog,
-            owed,
+            ledger,
+            boot: crate::clock::boot(),
             seen: vec![None; catalog.chunks.len()],
             dry: BTreeMap::new(),
             checks: chunks
@@ -84,6 +86,36 @@ impl<'a> Schedule<'a> {
             run_num: 0,
             paid: Cell::new(false),
         }
+    }
+
+    /// What our runs left on this host.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The run that owed it to chunk `place` to have its turn, where nothing but that gave it one.
+    pub fn debt(&self, place: usize) -> Option<&str> {
+        let chunk = self.catalog.chunks.get(place)?;
+        let waits = |need: &&proto::Requisite| onchanges(need.kind) || watch(need.kind);
+        let needs = chunk.needs.iter().filter(waits).flat_map(|need| &need.on);
+        let listens = self.catalog.listens.iter();
+        let listens = listens
+            .filter(|listen| listen.call.contains(&place))
+            .flat_map(|listen| &listen.on);
+        let mut debt = None;
+        for on in needs.chain(listens) {
+            match self.seen(*on) {
+                Some(seen) if seen.changed => return None,
+                Some(seen) if seen.result != Some(false) => debt = debt.or(self.owes(*on, chunk)),
+                _ => {}
+            }
+        }
+        debt
+    }
+
+    fn owes(&self, changed: usize, dependent: &Chunk) -> Option<&str> {
+        self.ledger
+            .owes(&self.catalog.chunks[changed].id, &dependent.id, &self.boot)
     }
 
     /// Whether some state had its turn only because an unfinished run owed it.
@@ -270,8 +302,7 @@ impl<'a> Schedule<'a> {
         if seen.changed {
             return true;
         }
-        let owed =
-            seen.result != Some(false) && self.owed.owes(&self.catalog.chunks[place].id, &dependent.id);
+        let owed = seen.result != Some(false) && self.owes(place, dependent).is_some();
         if owed {
             self.paid.set(true);
         }

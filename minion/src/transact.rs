@@ -83,6 +83,13 @@ impl<'a, S: System> Hands<'a, S> {
         }
     }
 
+    /// Numbers go on after so many transactions of the same run.
+    #[must_use]
+    pub const fn after(mut self, begun: u64) -> Self {
+        self.next = begun;
+        self
+    }
+
     /// The record, for entries that are no acts.
     pub fn record(&mut self) -> &mut dyn Record {
         self.record

@@ -10,6 +10,7 @@ mod database;
 mod lines;
 mod merge;
 mod order;
+pub mod prune;
 pub mod rollback;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,8 @@ pub struct Fold {
     lost: Vec<String>,
     /// The range holds something that has not been taken back yet.
     any: bool,
+    /// An address that was back as before us begins anew with its next change.
+    apart: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -181,9 +184,28 @@ fn finished(run: &RunRecord) -> bool {
 /// # Errors
 /// A run in between is damaged, or no longer kept.
 pub fn fold(history: &[RunRecord], back_to: u64) -> Result<Fold, NoTarget> {
+    let range = led(history, back_to)?;
+    let mut fold = Fold {
+        any: !range.is_empty(),
+        ..Fold::default()
+    };
+    for (place, run) in range.into_iter().enumerate() {
+        fold.add(place, &run.entries);
+    }
+    Ok(fold)
+}
+
+/// The runs that, done after generation `back_to`, led to where the host is, among those that made a generation.
+///
+/// # Errors
+/// As [`fold`].
+pub(crate) fn led<'a>(
+    history: impl IntoIterator<Item = &'a RunRecord>,
+    back_to: u64,
+) -> Result<Vec<&'a RunRecord>, NoTarget> {
     // For each generation the runs that, done after `back_to`, lead to it.
     let mut ranges: Vec<Vec<&RunRecord>> = vec![Vec::new()];
-    for run in history.iter().filter(|run| run.header.parent >= back_to) {
+    for run in history.into_iter().filter(|run| run.header.parent >= back_to) {
         if let Some(damage) = run.damage.first() {
             return Err(NoTarget(format!(
                 "the journal is damaged, so going back is not safe: {damage}"
@@ -211,15 +233,7 @@ pub fn fold(history: &[RunRecord], back_to: u64) -> Result<Fold, NoTarget> {
         };
         ranges.push(range);
     }
-    let range = ranges.pop().unwrap_or_default();
-    let mut fold = Fold {
-        any: !range.is_empty(),
-        ..Fold::default()
-    };
-    for (place, run) in range.into_iter().enumerate() {
-        fold.add(place, &run.entries);
-    }
-    Ok(fold)
+    Ok(ranges.pop().unwrap_or_default())
 }
 
 impl Fold {
@@ -367,6 +381,11 @@ impl Fold {
             self.touched.len() - 1
         });
         let touched = &mut self.touched[place];
+        if self.apart && Self::anew(&mut touched.ours, change) {
+            touched.first = first;
+            touched.moments.clear();
+            touched.steps.clear();
+        }
         touched.ours.after.clone_from(&change.after);
         touched.moments.push(first.0);
         if matches!(&change.at, Address::Path(path) if lines::of_many(path)) {

@@ -95,6 +95,8 @@ impl Host {
             following: vec![digest],
             plan: false,
             confirm: None,
+            scope: String::new(),
+            prune: false,
         }));
         session.send(&blob(&digest, &bytes));
         run

@@ -101,6 +101,12 @@ pub struct Apply {
     /// What it changes goes back unless it is confirmed within so many seconds of its end (J11); `None` stays.
     #[serde(default)]
     pub confirm: Option<u64>,
+    /// What the catalog stands for; see [`crate::RunHeader::scope`].
+    #[serde(default)]
+    pub scope: String,
+    /// Take back what is left of states that are no longer in the tree.
+    #[serde(default)]
+    pub prune: bool,
 }
 
 /// What to go back to.

@@ -93,6 +93,13 @@ pub struct RunHeader {
     /// Seconds after its end within which it must be confirmed, or it goes back (J11).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<u64>,
+    /// What the catalog stood for: `*` the whole highstate, sls names with commas between them, empty where it is not
+    /// known. What left the tree is judged only by a run over the same scope.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// The kernel's id of the boot during which it ran; a restart that it owes is paid by the next boot.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub boot: String,
 }
 
 /// A run that changed something, as listed.

@@ -40,5 +40,5 @@ pub use journal::{Entry, Generation, RunHeader};
 pub use mysql::{Login, MysqlAt, MysqlKind, Schema, Source};
 pub use name::{ChunkId, MinionId};
 pub use question::{Answer, Answers, Command, Output, Question};
-pub use result::{Outcome, Report, StateResult, Totals};
+pub use result::{Cause, Orphan, Outcome, Report, StateResult, Totals};
 pub use value::{Account, Address, Asked, Checkout, Group, Meta, Mount, Package, Unit, Value};

@@ -40,6 +40,44 @@ pub struct StateResult {
     /// How well its changes can be undone, when not exactly; one text per act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo_notes: Vec<String>,
+    /// Who gave rise to its changes; `None` where there are none, or nobody can know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// It had its turn only because this earlier run owed it (a change was made, and what had to follow was not done).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owed: Option<String>,
+}
+
+/// Who gave rise to a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The tree changed since the host was last told.
+    Yours,
+    /// The host is not as the last run left it.
+    Drift,
+}
+
+/// Something a run of ours left on a host, and whose state is no longer in the tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orphan {
+    /// Where.
+    pub address: String,
+    /// Module and function of the state that last owned it.
+    pub state: String,
+    /// That state's id.
+    pub id: String,
+    /// The sls that declared it.
+    pub sls: String,
+    /// The run that last changed it.
+    pub run: String,
+    /// What became of it, or would: empty (left alone), `restored` (to what was there before us), `conflict` (somebody
+    /// changed it since: left alone), `kept` (it cannot go; the note says why).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fate: String,
+    /// More about it, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
 }
 
 const fn yes() -> bool {
@@ -72,6 +110,8 @@ impl StateResult {
             skip_watch: false,
             warnings: Vec::new(),
             undo_notes: Vec::new(),
+            cause: None,
+            owed: None,
         }
     }
 }
@@ -150,4 +190,7 @@ pub struct Report {
     /// CPU time the run took on the host, in milliseconds.
     #[serde(default)]
     pub cpu_ms: u64,
+    /// What is left of states that are no longer in the tree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orphans: Vec<Orphan>,
 }

@@ -286,24 +286,25 @@ impl Value {
 
     /// Equal in everything a user declares or a hand edit changes: modification times do not count.
     pub fn same(&self, other: &Self) -> bool {
-        let bare = |value: &Self| {
-            let mut value = value.clone();
-            match &mut value {
-                Self::File { meta, .. } | Self::Dir { meta } | Self::Special { meta, .. } => {
-                    meta.mtime = None
-                }
-                // A link's own mode is always 0777 and means nothing.
-                Self::Link { meta, .. } => (meta.mtime, meta.mode) = (None, 0),
-                // Data comes and goes.
-                Self::MysqlDatabase(schema) => schema.holds = 0,
-                Self::MysqlSource(source) => {
-                    (source.running, source.seed) = (false, None);
-                    source.executed.clear();
-                }
-                _ => {}
+        self.bare() == other.bare()
+    }
+
+    /// Only what [`Value::same`] looks at.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        let mut value = self.clone();
+        match &mut value {
+            Self::File { meta, .. } | Self::Dir { meta } | Self::Special { meta, .. } => meta.mtime = None,
+            // A link's own mode is always 0777 and means nothing.
+            Self::Link { meta, .. } => (meta.mtime, meta.mode) = (None, 0),
+            // Data comes and goes.
+            Self::MysqlDatabase(schema) => schema.holds = 0,
+            Self::MysqlSource(source) => {
+                (source.running, source.seed) = (false, None);
+                source.executed.clear();
             }
-            value
-        };
-        bare(self) == bare(other)
+            _ => {}
+        }
+        value
     }
 }

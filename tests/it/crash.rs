@@ -152,6 +152,8 @@ fn apply(dir: &Path, epoch: u64) -> Vec<u8> {
         following: vec![digest],
         plan: false,
         confirm: None,
+        scope: String::new(),
+        prune: false,
     };
     let mut flight = hello();
     flight.extend(control(&FromMaster::Apply(apply)).unwrap());

@@ -40,9 +40,15 @@ pub(super) struct Apply {
     /// With --batch: once a host has failed, the hosts that have not begun are not run
     #[arg(long)]
     failhard: bool,
+    /// Take back what is left of states that are no longer in the tree, to what was there before them
+    #[arg(long)]
+    prune: bool,
 }
 
 /// Show exactly what apply would change, with diffs; changes nothing
+///
+/// A change is *yours* when the tree changed since the host was last told, and *drift* when somebody changed the host since
+/// the last run left it. Orphans are what states left on a host that are not in the tree any more.
 ///
 /// Exit status 2 when there are changes to make.
 #[derive(Debug, Args)]
@@ -51,6 +57,9 @@ pub(super) struct Plan {
     pub(super) targets: Targets,
     #[command(flatten)]
     selection: Selection,
+    /// Show besides what --prune would take back
+    #[arg(long)]
+    prune: bool,
 }
 
 pub(super) fn apply(command: &Apply, context: &Context) -> Result<u8, Failure> {
@@ -62,12 +71,17 @@ pub(super) fn apply(command: &Apply, context: &Context) -> Result<u8, Failure> {
         },
         take_over: command.take_over,
         failhard: command.failhard,
+        prune: command.prune,
     };
     run(&command.selection, wish, context)
 }
 
 pub(super) fn plan(command: &Plan, context: &Context) -> Result<u8, Failure> {
-    run(&command.selection, Wish::of(Mode::Plan), context)
+    let wish = Wish {
+        prune: command.prune,
+        ..Wish::of(Mode::Plan)
+    };
+    run(&command.selection, wish, context)
 }
 
 /// How a run is wanted, apart from what it is about.
@@ -79,6 +93,8 @@ pub(super) struct Wish {
     pub(super) take_over: bool,
     /// Once a host has failed, none begins.
     pub(super) failhard: bool,
+    /// Take orphans back.
+    pub(super) prune: bool,
 }
 
 impl Wish {
@@ -88,6 +104,7 @@ impl Wish {
             mode,
             take_over: false,
             failhard: false,
+            prune: false,
         }
     }
 }
@@ -133,6 +150,8 @@ pub(super) fn perform(selection: &Selection, wish: Wish, context: &Context) -> R
             rev: rev.clone(),
             by: by(),
             plan: mode == Mode::Plan,
+            scope: selection.scope(),
+            prune: wish.prune,
             told: Gate::opened(),
         },
         header: context.header(run, mode, &rev, sls),
@@ -173,6 +192,11 @@ fn cover(secrets: &Secrets, hosts: &mut [HostResult]) {
                 .values_mut()
                 .for_each(|value| secrets.mask_all(value));
             state.warnings.iter_mut().for_each(|text| secrets.mask(text));
+        }
+        for orphan in &mut host.orphans {
+            secrets.mask(&mut orphan.id);
+            secrets.mask(&mut orphan.address);
+            secrets.mask(&mut orphan.note);
         }
         host.notes.iter_mut().for_each(|text| secrets.mask(text));
         if let Some((cause, _)) = &mut host.error {

@@ -139,6 +139,23 @@ impl Selection {
             .collect()
     }
 
+    /// What a catalog made for this stands for: `*` the whole highstate, names of sls, empty where pillar on the command
+    /// line makes it one of a kind. What left the tree is judged by runs of the same scope only.
+    pub fn scope(&self) -> String {
+        if self.pillar_data.is_some() || self.keyword("pillar").is_some() {
+            return String::new();
+        }
+        let names = self.sls().join(",");
+        let mut scope = if names.is_empty() { "*".to_owned() } else { names };
+        for (key, mark) in [("saltenv", '@'), ("exclude", '-')] {
+            if let Some(value) = self.keyword(key) {
+                scope.push(mark);
+                scope.push_str(value);
+            }
+        }
+        scope
+    }
+
     /// The value of `key=value` among the words.
     pub fn keyword(&self, key: &str) -> Option<&str> {
         self.words

@@ -281,6 +281,7 @@ fn of_report(id: &str, report: &RollbackReport, command: &Rollback, stopped: boo
         traffic: Default::default(),
         peak_rss_kib: 0,
         cpu_ms: 0,
+        orphans: Vec::new(),
     }
 }
 

@@ -22,6 +22,10 @@ pub struct Request {
     pub by: String,
     /// Only say what would be done.
     pub plan: bool,
+    /// What the catalogs stand for; see [`proto::RunHeader::scope`].
+    pub scope: String,
+    /// Take back what is left of states that are no longer in the tree.
+    pub prune: bool,
     /// Open once it is written down what each host will be told.
     pub told: Gate,
 }
@@ -121,6 +125,8 @@ impl Driver<'_> {
             following: Vec::new(),
             plan: request.plan,
             confirm: None,
+            scope: request.scope.clone(),
+            prune: request.prune,
         };
         let mut catalog = cargo.digest;
         let mut machine = Converge::new(
@@ -241,6 +247,7 @@ pub fn of_report(id: &str, report: Report) -> HostResult {
         traffic: Traffic::default(),
         peak_rss_kib: report.peak_rss_kib,
         cpu_ms: report.cpu_ms,
+        orphans: report.orphans,
     }
 }
 

@@ -52,6 +52,9 @@ pub fn host_object(host: &HostResult) -> Json {
         if let Some((cause, help)) = &host.error {
             map.insert("error".into(), json!({ "message": cause, "help": help }));
         }
+        if !host.orphans.is_empty() {
+            map.insert("orphans".into(), json!(host.orphans));
+        }
         if !host.notes.is_empty() {
             map.insert("notes".into(), json!(host.notes));
         }

@@ -5,7 +5,7 @@ pub mod progress;
 pub mod screen;
 pub mod text;
 
-use proto::{Outcome, StateResult, Totals};
+use proto::{Orphan, Outcome, StateResult, Totals};
 
 use crate::transport::Traffic;
 
@@ -58,6 +58,8 @@ pub struct HostResult {
     pub peak_rss_kib: u64,
     /// The agent's CPU time in milliseconds.
     pub cpu_ms: u64,
+    /// What is left on it of states that are no longer in the tree.
+    pub orphans: Vec<Orphan>,
 }
 
 impl HostResult {
@@ -76,6 +78,7 @@ impl HostResult {
             traffic: Traffic::default(),
             peak_rss_kib: 0,
             cpu_ms: 0,
+            orphans: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A run as text: per host what changed or failed with its diff, then one line per host, one for the fleet, and the
 //! command that would undo it.
 
-use proto::{Outcome, StateResult};
+use proto::{Cause, Outcome, StateResult};
 use serde_json::Value as Json;
 
 use super::screen::{Screen, Tone, Volume, tame};
@@ -50,6 +50,9 @@ fn host_block(screen: &Screen, mode: Mode, host: &HostResult) -> String {
     if left > 0 {
         out.push_str(&format!("  … and {left} more; `-v` shows them\n"));
     }
+    if screen.volume > Volume::Quiet {
+        out.push_str(&orphans(screen, mode, host));
+    }
     for note in &host.notes {
         out.push_str(&format!("  {}\n", tame(note)));
     }
@@ -76,12 +79,19 @@ fn state_block(screen: &Screen, mode: Mode, state: &StateResult) -> String {
         format!("{} ({})", tame(&state.id), tame(&state.name))
     };
     let head = format!("{mark} {}.{} {name}", state.state, state.fun);
-    let sls = screen.paint(Tone::Faint, format!("[{}] {word}", tame(&state.sls)));
+    let whose = match state.cause {
+        Some(Cause::Drift) => ", drift",
+        Some(Cause::Yours) | None => "",
+    };
+    let sls = screen.paint(Tone::Faint, format!("[{}] {word}{whose}", tame(&state.sls)));
     let mut out = format!("  {} {sls}\n", screen.paint(tone, head));
     // Salt's comment on a change says less than the change itself.
     let shown = state.changes.is_empty() || state.result == Some(false) || screen.volume == Volume::Verbose;
     if shown && !state.comment.is_empty() {
         indent(&mut out, &tame(&state.comment), 6);
+    }
+    if let Some(run) = &state.owed {
+        indent(&mut out, &format!("owed since run {}", tame(run)), 6);
     }
     for warning in &state.warnings {
         indent(&mut out, &format!("warning: {}", tame(warning)), 6);
@@ -89,6 +99,48 @@ fn state_block(screen: &Screen, mode: Mode, state: &StateResult) -> String {
     out.push_str(&changes(screen, &state.changes));
     for note in &state.undo_notes {
         indent(&mut out, &screen.paint(Tone::Change, tame(note)), 6);
+    }
+    out
+}
+
+/// What is left of states that are no longer in the tree, and how many changes are whose.
+fn orphans(screen: &Screen, mode: Mode, host: &HostResult) -> String {
+    let mut out = String::new();
+    for orphan in &host.orphans {
+        let word = match (orphan.fate.as_str(), mode) {
+            ("restored", Mode::Plan) => "orphan, would be taken back",
+            ("restored", _) => "orphan, taken back",
+            ("conflict", _) => "orphan, left alone: somebody changed it since",
+            ("kept", _) => "orphan, left alone",
+            _ => "orphan",
+        };
+        let head = format!(
+            "? {} {} ({})",
+            orphan.state,
+            tame(&orphan.id),
+            tame(&orphan.address)
+        );
+        let rest = screen.paint(Tone::Faint, format!("[{}] {word}", tame(&orphan.sls)));
+        out.push_str(&format!("  {} {rest}\n", screen.paint(Tone::Change, head)));
+        if !orphan.note.is_empty() && orphan.fate != "conflict" {
+            indent(&mut out, &tame(&orphan.note), 6);
+        }
+    }
+    let count = |cause| {
+        host.states
+            .iter()
+            .filter(|state| state.cause == Some(cause))
+            .count()
+    };
+    let (yours, drift) = (count(Cause::Yours), count(Cause::Drift));
+    if drift > 0 || !host.orphans.is_empty() {
+        let loose = host.orphans.iter().any(|orphan| orphan.fate.is_empty());
+        let hint = if loose { " (--prune takes them back)" } else { "" };
+        let told = format!(
+            "yours {yours}, drift {drift}, orphans {}{hint}",
+            host.orphans.len()
+        );
+        out.push_str(&format!("  {}\n", screen.paint(Tone::Strong, told)));
     }
     out
 }
@@ -306,6 +358,7 @@ mod tests {
             traffic: Traffic::default(),
             peak_rss_kib: 0,
             cpu_ms: 0,
+            orphans: Vec::new(),
         };
         let block = host_block(&screen(), Mode::Apply, &host);
         assert_eq!(

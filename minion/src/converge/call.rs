@@ -356,6 +356,7 @@ impl<S: System> Pass<'_, S> {
         let mut acted = Acted::default();
         for Range { start, end } in transactions(&plan.acts) {
             let acts = &plan.acts[start..end];
+            self.note_cause(place, acts);
             let done = self.hands.transact(Some(&chunk.id), acts);
             self.known.forget(place);
             if let Err(Stumble::Moved(problem)) = done {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Answer, Answers, Question};
+use proto::{Address, Answer, Answers, Question};
 use states::{Host, Stop};
 
 use super::Pass;
@@ -23,14 +23,18 @@ pub(super) struct Known {
     /// Chunks before this place have been asked for.
     until: usize,
     width: usize,
+    /// Addresses that some state may still care for: nobody asked for them yet.
+    pub(super) unasked: BTreeSet<Address>,
 }
 
 impl Known {
-    pub(super) const fn new() -> Self {
+    /// Nothing is known. It is told apart which of `watched` are asked for.
+    pub(super) fn new(watched: impl Iterator<Item = Address>) -> Self {
         Self {
             answers: Answers::new(),
             until: 0,
             width: WIDEST,
+            unasked: watched.collect(),
         }
     }
 
@@ -41,8 +45,25 @@ impl Known {
         self.width = 1;
     }
 
+    /// Whatever a state asks about is not left alone.
+    pub(super) fn claim(&mut self, questions: &BTreeSet<Question>) {
+        if self.unasked.is_empty() {
+            return;
+        }
+        for question in questions {
+            match question {
+                Question::Read(at) => drop(self.unasked.remove(at)),
+                Question::Bytes(path) | Question::Follow(path) | Question::List(path) => {
+                    self.unasked.remove(&Address::Path(path.clone()));
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Asks the system what `questions` want to know.
     pub(super) fn ask<S: System>(&mut self, system: &mut S, questions: BTreeSet<Question>) {
+        self.claim(&questions);
         let questions: Vec<Question> = questions.into_iter().collect();
         let answers = system.answer(&questions);
         self.answers.extend(questions.into_iter().zip(answers));
@@ -85,7 +106,7 @@ impl<S: System> Pass<'_, S> {
     }
 
     /// What a chunk would ask next, as far as asking costs nothing, and whether it asked anything.
-    fn questions(&self, place: usize) -> (BTreeSet<Question>, bool) {
+    pub(super) fn questions(&self, place: usize) -> (BTreeSet<Question>, bool) {
         let chunk = &self.catalog.chunks[place];
         let Some(state) = (self.find)(&chunk.id.state, &chunk.id.fun) else {
             return (BTreeSet::new(), false);

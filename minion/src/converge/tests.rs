@@ -10,7 +10,9 @@ use serde_json::json;
 fn run(goal: Goal) -> Run<'static> {
     Run {
         goal,
-        owed: Owed::default(),
+        ledger: Ledger::default(),
+        scope: "",
+        had: &|_| false,
         find: probe::find,
         cancelled: &|| false,
     }

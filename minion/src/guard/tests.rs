@@ -150,6 +150,7 @@ impl Host {
             catalog,
             find: probe::find,
             cancelled: &|| false,
+            prune: false,
         };
         let lock = Lock::take(self.journal.dir(), run).expect("nobody else");
         apply(&self.journal, &mut self.fake, job, lock, &mut |_| {}).expect("a sound journal")

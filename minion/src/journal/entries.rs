@@ -150,6 +150,23 @@ impl Writer {
         )
     }
 
+    /// A file in place of whatever is there.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub(crate) fn anew(path: &Path, prev: Digest) -> Result<Self, JournalError> {
+        Self::open(
+            path,
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600),
+            prev,
+            0,
+        )
+    }
+
     /// Goes on after what was read; a torn tail is cut off first.
     ///
     /// # Errors

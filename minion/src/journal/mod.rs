@@ -9,15 +9,18 @@
 //! Whoever writes here holds the [`lock::Lock`]; whoever reads need not. What a run's entries mean for going back is
 //! [`crate::undo`]'s affair. docs/journal.md has the format and the crash table.
 
+pub mod base;
 pub mod entries;
 mod files;
 pub mod head;
+pub mod ledger;
 pub(crate) mod limits;
 pub mod lock;
 pub mod objects;
 mod open;
 pub mod owed;
 pub mod recover;
+pub mod told;
 
 use std::fs;
 use std::io;
@@ -279,6 +282,9 @@ impl Journal {
     pub fn begin(&self, mut header: RunHeader, lock: Lock) -> Result<OpenRun, JournalError> {
         header.format = FORMAT.to_owned();
         header.parent = self.generation()?;
+        if header.boot.is_empty() {
+            header.boot = crate::clock::boot();
+        }
         header.started = crate::clock::now();
         Ok(OpenRun::new(self.clone(), header, lock))
     }

@@ -4,6 +4,7 @@ use proto::{Entry, Outcome, Problem, Report, RunHeader};
 
 use super::entries::{self, Writer};
 use super::files::{make_dir, sync_dir};
+use super::ledger::Ledger;
 use super::lock::Lock;
 use super::{Journal, JournalError, Record, head, worth};
 use crate::guard;
@@ -66,7 +67,25 @@ impl OpenRun {
         if generation > self.header.parent {
             head::publish(&self.journal.dir.join("head"), generation)?;
         }
+        self.journal.note_made(&self.header, outcome)?;
+        if self.writer.is_some() {
+            // A copy of what was just written: the next run makes it anew where this could not be kept.
+            Ledger::load(&self.journal)
+                .and_then(|ledger| ledger.store(&self.journal))
+                .ok();
+        }
         guard::ended(&self.journal, &self.header, generation)
+    }
+
+    /// Leaves a record even if nothing was done: what was owed is not owed any more.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn settle(&mut self) -> Result<(), JournalError> {
+        if self.writer.is_none() {
+            self.start()?;
+        }
+        Ok(())
     }
 
     fn start(&mut self) -> Result<&mut Writer, JournalError> {

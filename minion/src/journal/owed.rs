@@ -1,91 +1,147 @@
 //! What an unfinished run still owes: a state that watches, or waits for changes of, another one whose changes were made,
-//! and that did not get its turn (cut off, stopped by a failure, kept back by a failed requisite).
+//! and that did not get its turn (cut off, stopped by a failure, kept back by a failed requisite, failed itself).
 //!
-//! Computed from the entries, never stored; the next run pays even if it changes nothing else.
+//! Computed from the entries; the next run pays even if it changes nothing else. A rollback that was cut off owes the same
+//! for what it had put back. A restart is paid by a boot: whatever runs now was started after the change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use proto::{ChunkId, Entry, Outcome};
+use proto::{Change, ChunkId, Entry};
 
-use super::{Journal, JournalError};
+use super::RunRecord;
+use super::ledger::{HIGHSTATE, Ledger, line, settled};
 
-/// Chunks whose changes some dependents have not seen, and those that have seen them since.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owed {
-    changed: BTreeMap<ChunkId, BTreeSet<ChunkId>>,
+/// A change whose consequences some states have not drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Debt {
+    /// The state that changed something.
+    pub changed: ChunkId,
+    /// The run that made the change.
+    pub run: String,
+    generation: u64,
+    scope: String,
+    boot: String,
+    /// States that have had their turn since.
+    seen: BTreeSet<ChunkId>,
 }
 
-impl Owed {
-    /// What the newest runs left open.
-    ///
-    /// # Errors
-    /// A run cannot be read.
-    pub fn load(journal: &Journal) -> Result<Self, JournalError> {
-        let mut runs = Vec::new();
-        for number in journal.runs()?.into_iter().rev() {
-            let Some(run) = journal.run(number)? else {
-                continue;
-            };
-            let settled = matches!(
-                run.close,
-                Some((Outcome::Ok | Outcome::Changed | Outcome::RolledBack, _))
-            );
-            if settled || run.header.goal != "apply" {
-                break;
+impl Debt {
+    /// Whether `dependent`, which depends on the change, has not had its turn. `boot` is the kernel's id of this boot.
+    pub fn owes(&self, dependent: &ChunkId, boot: &str) -> bool {
+        let booted = !self.boot.is_empty() && !boot.is_empty() && self.boot != boot;
+        !self.seen.contains(dependent) && !(booted && dependent.state == "service")
+    }
+
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = vec![
+            "owed".to_owned(),
+            chunk(&self.changed),
+            self.run.clone(),
+            self.generation.to_string(),
+            self.scope.clone(),
+            self.boot.clone(),
+        ];
+        words.extend(self.seen.iter().map(chunk));
+        words
+    }
+
+    pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Option<Self> {
+        Some(Self {
+            changed: read(&words.next()?)?,
+            run: words.next()?,
+            generation: words.next()?.parse().ok()?,
+            scope: words.next()?,
+            boot: words.next()?,
+            seen: words.map(|word| read(&word)).collect::<Option<_>>()?,
+        })
+    }
+}
+
+fn chunk(id: &ChunkId) -> String {
+    line([id.state.as_str(), &id.id, &id.name, &id.fun])
+}
+
+fn read(words: &str) -> Option<ChunkId> {
+    let words: Vec<String> = serde_json::from_str(words).ok()?;
+    let [state, id, name, fun] = <[String; 4]>::try_from(words).ok()?;
+    Some(ChunkId { state, id, name, fun })
+}
+
+impl Ledger {
+    /// The run that owes it to `dependent` to see what `changed` changed.
+    pub fn owes(&self, changed: &ChunkId, dependent: &ChunkId, boot: &str) -> Option<&str> {
+        let debts = self.owed.iter().filter(|debt| debt.changed == *changed);
+        let mut open = debts.filter(|debt| debt.owes(dependent, boot));
+        open.next().map(|debt| debt.run.as_str())
+    }
+
+    /// All that is owed, to whomever.
+    pub fn owed(&self) -> &[Debt] {
+        &self.owed
+    }
+}
+
+/// Goes on over a run. `ledger` is what was there before it.
+pub(super) fn fold(owed: &mut Vec<Debt>, run: &RunRecord, ledger: &Ledger) {
+    let header = &run.header;
+    if let Some(to) = header.restores {
+        if settled(run) {
+            // What was done since is undone, and what hung on it poked again.
+            owed.retain(|debt| debt.generation <= to);
+        } else {
+            for change in run.changes() {
+                if let Some(owner) = ledger.owner_of(&change.at) {
+                    owe(owed, run, owner);
+                }
             }
-            runs.push(run.entries);
         }
-        let mut owed = Self::default();
-        for entries in runs.iter().rev() {
-            owed.fold(entries);
-        }
-        Ok(owed)
+        return;
     }
-
-    /// Goes on over a run's entries.
-    pub fn fold(&mut self, entries: &[Entry]) {
-        let mut whose = BTreeMap::new();
-        for entry in entries {
-            match entry {
-                Entry::Intent {
-                    act_num,
-                    chunk: Some(chunk),
-                    ..
-                } => {
-                    whose.insert(*act_num, chunk);
+    let mut whose = std::collections::BTreeMap::new();
+    let changed = |owed: &mut Vec<Debt>, chunk: Option<&&ChunkId>, changes: &[Change]| {
+        if let Some(chunk) = chunk.filter(|_| !changes.is_empty()) {
+            owe(owed, run, chunk);
+        }
+    };
+    for entry in &run.entries {
+        match entry {
+            Entry::Intent {
+                act_num,
+                chunk: Some(chunk),
+                ..
+            } => drop(whose.insert(*act_num, chunk)),
+            Entry::Done { act_num, changes }
+            | Entry::Failed { act_num, changes, .. }
+            | Entry::Recovered { act_num, changes, .. } => changed(owed, whose.get(act_num), changes),
+            Entry::State(result) if result.state_ran && result.result == Some(true) => {
+                let id = ChunkId {
+                    state: result.state.clone(),
+                    id: result.id.clone(),
+                    name: result.name.clone(),
+                    fun: result.fun.clone(),
+                };
+                for debt in owed.iter_mut() {
+                    debt.seen.insert(id.clone());
                 }
-                Entry::Done { act_num, changes } | Entry::Recovered { act_num, changes, .. }
-                    if !changes.is_empty() =>
-                {
-                    if let Some(chunk) = whose.get(act_num) {
-                        self.changed.insert((*chunk).clone(), BTreeSet::new());
-                    }
-                }
-                Entry::State(result) if result.state_ran && result.result == Some(true) => {
-                    let id = ChunkId {
-                        state: result.state.clone(),
-                        id: result.id.clone(),
-                        name: result.name.clone(),
-                        fun: result.fun.clone(),
-                    };
-                    for seen in self.changed.values_mut() {
-                        seen.insert(id.clone());
-                    }
-                }
-                _ => {}
             }
+            _ => {}
         }
     }
-
-    /// Whether `dependent` has yet to see that `changed` changed.
-    pub fn owes(&self, changed: &ChunkId, dependent: &ChunkId) -> bool {
-        self.changed
-            .get(changed)
-            .is_some_and(|seen| !seen.contains(dependent))
+    if settled(run) {
+        // Everybody of this scope had a turn; who did not is not in the tree any more.
+        let all = header.scope.is_empty() || header.scope == HIGHSTATE;
+        owed.retain(|debt| !all && debt.scope != header.scope && debt.run != header.run);
     }
+}
 
-    /// Whether nothing is owed to anybody.
-    pub fn is_empty(&self) -> bool {
-        self.changed.is_empty()
-    }
+fn owe(owed: &mut Vec<Debt>, run: &RunRecord, changed: &ChunkId) {
+    owed.retain(|debt| debt.changed != *changed);
+    owed.push(Debt {
+        changed: changed.clone(),
+        run: run.header.run.clone(),
+        generation: run.header.parent + 1,
+        scope: run.header.scope.clone(),
+        boot: run.header.boot.clone(),
+        seen: BTreeSet::new(),
+    });
 }

@@ -61,6 +61,7 @@ fn report(run: &str) -> Report {
         notes: Vec::new(),
         peak_rss_kib: 0,
         cpu_ms: 0,
+        orphans: Vec::new(),
     }
 }
 

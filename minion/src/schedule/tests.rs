@@ -1,6 +1,7 @@
 //! Salt's requisites: each rule by itself, and laws over all small sets.
 
 use super::*;
+use crate::journal::RunRecord;
 use crate::probe::{catalog, chunk, needs};
 use RequisiteKind::*;
 use serde_json::json;
@@ -38,7 +39,7 @@ fn verdict(groups: &[(RequisiteKind, &str)]) -> String {
     }
     chunks.push(last);
     let catalog = catalog(chunks);
-    let mut schedule = Schedule::new(&catalog, Owed::default());
+    let mut schedule = Schedule::new(&catalog, Ledger::default());
     for (place, how) in outcomes.into_iter().enumerate() {
         schedule.done(place, &result(&catalog.chunks[place], how));
     }
@@ -189,7 +190,7 @@ fn a_target_whose_prereq_failed_shows_its_dry_run() {
         needs(chunk("say", "pre", json!({})), Prereq, &[0]),
         needs(chunk("say", "target", json!({})), Require, &[1]),
     ]);
-    let mut schedule = Schedule::new(&catalog, Owed::default());
+    let mut schedule = Schedule::new(&catalog, Ledger::default());
     let mut dry = result(&catalog.chunks[0], 'N');
     dry.comment = "would".into();
     schedule.done(0, &dry);
@@ -223,7 +224,7 @@ fn a_chain_of_prereqs_decides_from_the_end() {
             needs(check("b"), Prereq, &[0]),
             needs(chunk("say", "a", json!({})), Prereq, &[1]),
         ]);
-        let mut schedule = Schedule::new(&catalog, Owed::default());
+        let mut schedule = Schedule::new(&catalog, Ledger::default());
         schedule.done(0, &result(&catalog.chunks[0], end));
         let b = match schedule.verdict(1) {
             Verdict::Run => result(&catalog.chunks[1], 'N'),
@@ -275,9 +276,14 @@ fn what_an_unfinished_run_owes_counts_as_a_change_once() {
     for (owed, seen) in [("watch 1", 'F'), ("run", 'T')] {
         entries.truncate(3);
         entries.push(Entry::State(result(&catalog.chunks[1], seen)));
-        let mut account = Owed::default();
-        account.fold(&entries);
-        let mut schedule = Schedule::new(&catalog, account);
+        let run = RunRecord {
+            number: 1,
+            header: proto::RunHeader::default(),
+            entries: entries.clone(),
+            close: None,
+            damage: Vec::new(),
+        };
+        let mut schedule = Schedule::new(&catalog, Ledger::of(&[run]));
         schedule.done(0, &result(config, 'T'));
         let found = match schedule.verdict(1) {
             Verdict::Run => "run".to_owned(),
@@ -301,7 +307,7 @@ fn failures_are_handled_only_if_all_handlers_are_true() {
             ));
         }
         let catalog = catalog(chunks);
-        let mut schedule = Schedule::new(&catalog, Owed::default());
+        let mut schedule = Schedule::new(&catalog, Ledger::default());
         schedule.done(0, &result(&catalog.chunks[0], 'F'));
         for (number, how) in handlers.chars().enumerate() {
             schedule.done(number + 1, &result(&catalog.chunks[number + 1], how));

@@ -196,6 +196,7 @@ pub fn perform<S: System>(
                 catalog: &catalog,
                 find: states::find,
                 cancelled: &cancelled,
+                prune: apply.prune,
             };
             let mut tell = |entry: &proto::Entry| tell(&FromMinion::Entry(scrubber.entry(entry)));
             runs::apply(journal, system, job, lock, &mut tell).map(FromMinion::Report)
@@ -237,6 +238,7 @@ pub fn header(master: &str, apply: &Apply) -> RunHeader {
         by: apply.by.clone(),
         catalog: Some(apply.catalog),
         confirm: apply.confirm,
+        scope: apply.scope.clone(),
         ..RunHeader::default()
     }
 }

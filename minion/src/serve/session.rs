@@ -352,6 +352,7 @@ impl<S: System> Session<S> {
             catalog,
             find: states::find,
             cancelled: &|| cancel.load(Ordering::Relaxed),
+            prune: apply.prune,
         };
         let line = self.line.clone();
         let mut tell = |entry: &Entry| {
@@ -372,6 +373,7 @@ impl<S: System> Session<S> {
             catalog,
             find: states::find,
             cancelled: &|| cancel.load(Ordering::Relaxed),
+            prune: apply.prune,
         };
         let line = self.line.clone();
         let mut tell = |entry: &Entry| {

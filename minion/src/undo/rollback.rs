@@ -81,36 +81,12 @@ pub fn rollback<S: System>(
             inner: &mut run,
             tell,
         };
-        let mut back = Back {
+        let back = Back {
             hands: Hands::new(system, &mut record),
             report: &mut report,
             reached: false,
         };
-        back.hands.watch(decided.live.clone());
-        let mut ended = false;
-        let wanted = decided.undo.wanted();
-        let mut left = decided.undo.steps;
-        while !left.is_empty() {
-            if (request.cancelled)() {
-                let count = left.len();
-                back.report
-                    .failed
-                    .push(format!("cancelled: {count} steps were not done"));
-                ended = true;
-                break;
-            }
-            // Neighbouring packages go back together, as they came.
-            let packages = left.iter().take_while(|step| step.is_package()).count();
-            let rest = left.split_off(packages.max(1));
-            let done = back.steps(std::mem::replace(&mut left, rest));
-            if done.is_err() {
-                ended = true;
-                break;
-            }
-        }
-        if !ended && back.reached {
-            back.mend(&decided.live, &wanted);
-        }
+        back.whole(decided.undo, &decided.live, request.cancelled);
     }
     let partly = !report.conflicts.is_empty();
     report.outcome = if report.failed.is_empty() {
@@ -154,6 +130,7 @@ pub fn summary(report: &RollbackReport) -> Report {
         notes,
         peak_rss_kib: 0,
         cpu_ms: 0,
+        orphans: Vec::new(),
     }
 }
 
@@ -278,10 +255,34 @@ pub(super) struct Back<'a, S> {
     pub(super) hands: Hands<'a, S>,
     pub(super) report: &'a mut RollbackReport,
     /// An act was done that may change more than it says.
-    reached: bool,
+    pub(super) reached: bool,
 }
 
 impl<S: System> Back<'_, S> {
+    /// Goes all the way, unless it is cancelled or the journal cannot be written.
+    pub(super) fn whole(mut self, undo: Undo, live: &BTreeMap<Address, Value>, cancelled: &dyn Fn() -> bool) {
+        self.hands.watch(live.clone());
+        let wanted = undo.wanted();
+        let mut left = undo.steps;
+        while !left.is_empty() {
+            if cancelled() {
+                let count = left.len();
+                let text = format!("cancelled: {count} steps were not done");
+                self.report.failed.push(text);
+                return;
+            }
+            // Neighbouring packages go back together, as they came.
+            let packages = left.iter().take_while(|step| step.is_package()).count();
+            let rest = left.split_off(packages.max(1));
+            if self.steps(std::mem::replace(&mut left, rest)).is_err() {
+                return;
+            }
+        }
+        if self.reached {
+            self.mend(live, &wanted);
+        }
+    }
+
     /// Does one step, or several packages at once; an error is the end of the rollback.
     fn steps(&mut self, steps: Vec<Step>) -> Result<(), ()> {
         let mut puts = Vec::new();

@@ -24,8 +24,8 @@ use super::*;
 use crate::converge::{Goal, Onlooker, Run, converge};
 use crate::dry::Dry;
 use crate::fake::{Fake, Killed, Offer, dir, file};
+use crate::journal::ledger::Ledger;
 use crate::journal::lock::Lock;
-use crate::journal::owed::Owed;
 use crate::journal::{Journal, Record, recover};
 use crate::probe::{self, catalog, chunk, needs, package, path, set};
 use crate::runs::{Job, apply};
@@ -77,6 +77,7 @@ impl Host {
             catalog,
             find: probe::find,
             cancelled: &|| false,
+            prune: false,
         };
         let lock = self.lock();
         let entries = &mut self.entries;
@@ -151,7 +152,9 @@ impl Host {
         let mut open = self.journal.begin(header, lock).expect("room");
         let how = Run {
             goal: Goal::Apply,
-            owed: Owed::load(&self.journal).expect("a sound journal"),
+            ledger: Ledger::load(&self.journal).expect("a sound journal"),
+            scope: "*",
+            had: &|_| false,
             find: probe::find,
             cancelled: &|| false,
         };
@@ -203,7 +206,9 @@ impl Record for Dying<'_> {
 fn plan(host: &Host, tree: &Catalog) -> (crate::converge::Ended, Dry<Fake>) {
     let how = Run {
         goal: Goal::Plan,
-        owed: Owed::default(),
+        ledger: Ledger::default(),
+        scope: "",
+        had: &|_| false,
         find: probe::find,
         cancelled: &|| false,
     };

@@ -71,6 +71,8 @@ pub(super) fn no_op(host: &Host, delay: Duration) -> Result<Trip, Missing> {
             following: Vec::new(),
             plan: false,
             confirm: None,
+            scope: String::new(),
+            prune: false,
         }))
     };
     // The first answers stand for the beginning of the session.

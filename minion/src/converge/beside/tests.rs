@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::converge::{Goal, Run, converge};
 use crate::journal::Record;
-use crate::journal::owed::Owed;
+use crate::journal::ledger::Ledger;
 use crate::live::testing::{self, Host};
 use crate::probe::{catalog, needs};
 
@@ -35,7 +35,9 @@ fn applied(host: &mut Host, chunks: Vec<proto::Chunk>) -> (crate::converge::Ende
     let mut memory = Memory::default();
     let run = Run {
         goal: Goal::Apply,
-        owed: Owed::default(),
+        ledger: Ledger::default(),
+        scope: "",
+        had: &|_| false,
         find: states::find,
         cancelled: &|| false,
     };

@@ -133,6 +133,8 @@ fn request(catalog: &Catalog, epoch: u64, plan: bool) -> Apply {
         following: Vec::new(),
         confirm: None,
         plan,
+        scope: "*".into(),
+        prune: false,
     }
 }
 
