@@ -6,6 +6,7 @@
 
 mod advice;
 mod collections;
+mod quick;
 mod scalar;
 mod value;
 
@@ -102,6 +103,14 @@ struct Composer<'r, 'b> {
 }
 
 fn compose(text: &str) -> Result<Node, YamlError> {
+    match quick::load(text) {
+        Some(node) => Ok(node),
+        None => whole(text),
+    }
+}
+
+/// The document as the whole parser reads it.
+fn whole(text: &str) -> Result<Node, YamlError> {
     // libyaml-safer panics when a block scalar ends without a line end, so it always gets one; the composer takes
     // it off again.
     let owned;

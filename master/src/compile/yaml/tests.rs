@@ -202,3 +202,106 @@ fn documents_load_as_salt_loads_them() {
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Lines of the kinds that are read at once, and of kinds that are not, put together by chance.
+#[test]
+fn what_is_read_at_once_means_the_same() {
+    const PARTS: [&str; 64] = [
+        "a:",
+        "b:",
+        "key one:",
+        "'q':",
+        "\"d\":",
+        "5:",
+        "yes:",
+        "x.y:",
+        "- ",
+        "-",
+        "- - ",
+        "a: 1",
+        "b: text",
+        "c: 'it''s'",
+        "d: \"a\\n\\\"b\"",
+        "e: [1, two, 'three', \"4\"]",
+        "f: {a: 1, b: [x, y], \"c\": {}}",
+        "g: # none",
+        "h: a # b",
+        "i: a#b",
+        "# comment",
+        "",
+        "   ",
+        "j: |",
+        "k: |-",
+        "l: >",
+        "m: &x 1",
+        "n: *x",
+        "o: !!str 5",
+        "p: a: b",
+        "q: - a",
+        "r: -1",
+        "s: 0644",
+        "t: http://x:80/y",
+        "u: [a b, c:d, -5, ~, 1:30]",
+        "v: {a: }",
+        "w: [a,]",
+        "text",
+        "more text here",
+        "- item",
+        "- k: v",
+        "- k:",
+        "- [a, b]",
+        "- {a: b}",
+        "- 'x'",
+        "- \"x\": y",
+        "- |",
+        "? a",
+        "---",
+        "...",
+        "%x",
+        "<<: {a: 1}",
+        "=: 1",
+        "[a, b]",
+        "{a: b}",
+        "a : b",
+        "'q' : b",
+        "aa: 'x' y",
+        "z: \"a\\x41\"",
+        "z: ~",
+        "z: {a: 1, a: 2}",
+        "z: [a: b]",
+        "z: [{}, []]",
+        "z: %y",
+    ];
+    let mut dice = 88_172_645_463_325_252_u64;
+    let mut roll = |sides: usize| {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        usize::try_from(dice % 1_000_003).unwrap_or_default() % sides
+    };
+    let mut read = 0;
+    for _ in 0..60_000 {
+        let mut text = String::new();
+        let mut indent = 0_usize;
+        for _ in 0..=roll(7) {
+            // Mostly beside or below the line before, so that much of it is in order.
+            indent = match roll(8) {
+                0..=3 => indent,
+                4 | 5 => indent + 2,
+                6 => indent.saturating_sub(2),
+                _ => roll(5),
+            };
+            text.push_str(&" ".repeat(indent));
+            text.push_str(PARTS[roll(PARTS.len())]);
+            text.push_str(["\n", "\n", "\n", "\n", " \n", "\n\n"][roll(6)]);
+        }
+        if roll(4) == 0 {
+            text.pop();
+        }
+        if let Some(node) = quick::load(&text) {
+            read += 1;
+            assert_eq!(whole(&text).as_ref(), Ok(&node), "{text}");
+        }
+    }
+    assert!(read > 3_000, "only {read} were read");
+}
