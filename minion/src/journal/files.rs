@@ -1,7 +1,7 @@
 //! Small files of the journal, put in place whole.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -56,4 +56,29 @@ pub(crate) fn sync_dir(path: &Path) -> Result<(), JournalError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(|cause| JournalError::io(path, cause))
+}
+
+/// Whether the process that wrote a temporary file, named by its number there, has ended.
+pub(super) fn gone(writer: &str) -> bool {
+    !Path::new("/proc").join(writer).exists()
+}
+
+/// Directories of small files that belong to objects; [`crate::live`] stages them as `.name` beside their place.
+const BESIDE: [&str; 5] = ["accounts", "logins", "mounts", "packages", "residue"];
+
+/// Removes what was being written there. Only a run does, under its lock.
+#[expect(clippy::disallowed_methods, reason = "the agent's own files")]
+pub(super) fn sweep_beside(dir: &Path) -> io::Result<()> {
+    for folder in BESIDE {
+        let Ok(entries) = fs::read_dir(dir.join(folder)) else {
+            continue;
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    Ok(())
 }

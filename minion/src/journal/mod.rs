@@ -329,11 +329,31 @@ impl Journal {
         Ok(None)
     }
 
-    /// Removes runs without a generation, the newest kept for its report, and what an interrupted writer left.
+    /// Removes what interrupted writers left: objects, small files, and those kept beside them. Call under the run lock;
+    /// a session writes without it, so what a living process began stays.
+    ///
+    /// # Errors
+    /// A directory cannot be read or an entry not removed.
+    #[expect(clippy::disallowed_methods, reason = "the journal's own files")]
+    pub(crate) fn sweep(&self) -> Result<(), JournalError> {
+        let failed = |cause| JournalError::io(&self.dir, cause);
+        self.objects.sweep_leftovers().map_err(failed)?;
+        for entry in fs::read_dir(&self.dir).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some((_, writer)) = name.split_once(".tmp-")
+                && files::gone(writer)
+            {
+                fs::remove_file(entry.path()).map_err(failed)?;
+            }
+        }
+        files::sweep_beside(&self.dir).map_err(failed)
+    }
+
+    /// Removes runs without a generation, the newest kept for its report.
     #[expect(clippy::disallowed_methods, reason = "the journal's own files")]
     fn tidy(&self) -> Result<(), JournalError> {
         let failed = |cause| JournalError::io(&self.dir, cause);
-        self.objects.sweep_leftovers().map_err(failed)?;
         let mut runs = self.runs()?;
         runs.pop();
         for number in runs.into_iter().rev().take(4) {

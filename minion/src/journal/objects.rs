@@ -146,7 +146,7 @@ impl Objects {
                 .to_str()
                 .and_then(|name| name.strip_prefix("tmp-")?.split('-').next());
             if let Some(writer) = writer
-                && !Path::new("/proc").join(writer).exists()
+                && super::files::gone(writer)
             {
                 fs::remove_file(entry.path())?;
             }

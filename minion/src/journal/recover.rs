@@ -28,6 +28,7 @@ pub struct Recovery {
 /// # Errors
 /// The journal is damaged or cannot be written, or the host cannot be looked at: then nothing may be run.
 pub fn recover<S: System>(journal: &Journal, system: &mut S) -> Result<Option<Recovery>, JournalError> {
+    journal.sweep()?;
     let Some(run) = journal.newest()? else {
         return Ok(None);
     };
