@@ -18,6 +18,16 @@ use crate::meets::meets;
 use crate::system::Botched;
 use lines::Files;
 
+/// The files accounts are in, each written anew beside itself.
+pub(crate) const FILES: [&str; 6] = [
+    "/etc/passwd",
+    "/etc/shadow",
+    "/etc/group",
+    "/etc/gshadow",
+    "/etc/subuid",
+    "/etc/subgid",
+];
+
 impl Live {
     /// A user's value; its shadow line is kept as an object.
     pub(crate) fn read_user(&mut self, name: &str) -> Result<Value, Problem> {

@@ -1,11 +1,14 @@
 //! Git work trees, through the git program, run as the user who owns them: a repository's own configuration may run programs,
 //! so root never works in a user's repository.
 
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+
+use rustix::io::Errno;
 
 use proto::{Address, Change, Checkout, Command, Fidelity, Performed, PreImage, Problem, Value};
 
-use super::path::{tree, walk};
+use super::path::{tree, walk, write};
 use super::{Live, as_expected, botched, failed, refused};
 use crate::meets::meets;
 use crate::system::Botched;
@@ -289,13 +292,40 @@ impl Live {
         Ok(())
     }
 
+    /// Removes what a clone or a removal that was cut off left: a tree on its way out, and a repository in which nothing was
+    /// checked out yet or of which git can make nothing, so that nobody could say what is there.
+    pub(crate) fn sweep_checkout(&mut self, path: &str) {
+        if let Ok(Some(place)) = walk::find(&self.root, path, walk::Walk::Write) {
+            let staged = write::staged_name(&place.name);
+            // What cannot be removed is told when the checkout is looked at, and removed by the next removal there.
+            tree::remove(place.dir.as_fd(), &staged, &mut |_, _, _, _| Ok(())).ok();
+        }
+        let has = |name: &str| std::fs::symlink_metadata(self.real(&format!("{path}/{name}"))).is_ok();
+        if has(".git") && (!has(".git/index") || self.read_checkout(path).is_err()) {
+            self.remove_checkout(path).ok();
+        }
+    }
+
+    /// Removes a checkout: out of its place at once, and then entry by entry, so that no half of it can be taken for one.
     fn remove_checkout(&mut self, path: &str) -> Result<(), Problem> {
-        use std::os::fd::AsFd;
         let Some(place) = walk::find(&self.root, path, walk::Walk::Write)? else {
             return Ok(());
         };
-        tree::remove(place.dir.as_fd(), &place.name, &mut |_, _, _, _| Ok(()))
-            .map_err(|error| failed(format!("cannot remove {path}: {error}")))
+        let broken = |error: std::io::Error| failed(format!("cannot remove {path}: {error}"));
+        let (dir, staged) = (place.dir.as_fd(), write::staged_name(&place.name));
+        tree::visit(dir, &place.name, tree::Mounts::Refuse, &mut |_, _, _, _| Ok(())).map_err(broken)?;
+        match tree::remove(dir, &staged, &mut |_, _, _, _| Ok(())) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(broken(error)),
+            _ => {}
+        }
+        let name = match rustix::fs::renameat(dir, &place.name, dir, &staged) {
+            Ok(()) => &staged,
+            Err(Errno::NOENT) => return Ok(()),
+            // The lower directory of an overlay stays where it is.
+            Err(Errno::XDEV) => &place.name,
+            Err(error) => return Err(broken(error.into())),
+        };
+        tree::remove(dir, name, &mut |_, _, _, _| Ok(())).map_err(broken)
     }
 }
 

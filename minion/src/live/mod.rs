@@ -367,12 +367,22 @@ impl System for Live {
 
     fn sweep(&mut self, acts: &[Act]) {
         for act in acts {
-            if let Act::Assign {
-                at: Address::Path(path),
-                ..
-            } = act
-            {
-                self.sweep_path(path);
+            match act {
+                Act::Assign {
+                    at: Address::Path(path),
+                    ..
+                } => self.sweep_path(path),
+                Act::Assign {
+                    at: Address::User(_) | Address::Group(_),
+                    ..
+                } => account::FILES.iter().for_each(|path| self.sweep_path(path)),
+                Act::Assign {
+                    at: Address::Checkout(path),
+                    expect,
+                    to,
+                    ..
+                } if expect.is_absent() || to.is_absent() => self.sweep_checkout(path),
+                _ => {}
             }
         }
         self.clear_stage();
