@@ -65,6 +65,12 @@ impl Host {
         PathBuf::from(format!("/proc/{init}/root"))
     }
 
+    /// The directory that holds all the host wrote, as this machine sees it; the image below it is not in it. For a host
+    /// without a small disk.
+    pub fn upper(&self) -> PathBuf {
+        self.body.disk().join("upper")
+    }
+
     /// What the host wrote on its console since it was made.
     pub fn console(&self) -> String {
         let bytes = os::read(&self.body.disk().join("console.log")).unwrap_or_default();

@@ -48,9 +48,9 @@ pub use host::{Host, Snapshot, Usage};
 pub use image::{Image, VARIANTS, Variant, cache};
 pub use network::Network;
 pub use place::Place;
-pub use repo::Repo;
+pub use repo::{Repo, SOURCE};
 pub use spec::{HostSpec, Kind, good_name};
-pub use tree::{Attributes, Tree};
+pub use tree::{Attributes, Tree, matches};
 
 /// What all hosts of a lab share.
 #[derive(Debug)]

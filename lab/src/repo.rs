@@ -14,7 +14,7 @@ use crate::os;
 use crate::packages::PACKAGES;
 
 /// Line of a host's sources.list.
-pub(crate) const SOURCE: &str = "deb [trusted=yes] file:/srv/lab-repo ./\n";
+pub const SOURCE: &str = "deb [trusted=yes] file:/srv/lab-repo ./\n";
 /// Debian's packages that tests install.
 pub(crate) const DEBIAN: &[&str] = &[
     "nginx-light",
@@ -68,6 +68,14 @@ impl Repo {
             index(path)
         })?;
         Ok(Repo { path })
+    }
+
+    /// What hosts on an image install from unless a lab says otherwise.
+    ///
+    /// # Errors
+    /// When it has to be built and cannot.
+    pub fn standard(image: &Image) -> Result<Self, LabError> {
+        Repo::of(image, DEBIAN)
     }
 
     pub(crate) const fn at(path: PathBuf) -> Self {

@@ -55,6 +55,21 @@ impl Tree {
 }
 
 impl Attributes {
+    /// Those of one entry, a file's time of modification among them; `None` where there is nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(path: &Path) -> Result<Option<Self>, LabError> {
+        let meta = match fs::symlink_metadata(path) {
+            Ok(meta) => meta,
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(err) if err.kind() == std::io::ErrorKind::NotADirectory => return Ok(None),
+            Err(_) => lstat(path)?,
+        };
+        let time = if meta.is_file() { nanoseconds(&meta) } else { 0 };
+        attributes(path, &meta, time).map(Some)
+    }
+
     fn changes(&self, after: &Attributes) -> String {
         let mut words = Vec::new();
         let mut say = |name: &str, before: String, after: String| {
@@ -101,9 +116,7 @@ impl Host {
     /// # Errors
     /// As `tree`.
     pub fn tree_with_mtimes(&self, exclude: &[&str]) -> Result<Tree, LabError> {
-        self.walk(exclude, |meta| {
-            i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec())
-        })
+        self.walk(exclude, nanoseconds)
     }
 
     fn walk(&self, exclude: &[&str], mtime: impl Fn(&Metadata) -> i128) -> Result<Tree, LabError> {
@@ -133,6 +146,10 @@ impl Host {
         }
         Ok(tree)
     }
+}
+
+fn nanoseconds(meta: &Metadata) -> i128 {
+    i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec())
 }
 
 fn lstat(path: &Path) -> Result<Metadata, LabError> {
@@ -211,7 +228,7 @@ fn xattrs(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, LabError> {
 }
 
 /// Whether a pattern names a path; `*` stands for any text, slashes included.
-fn matches(pattern: &str, path: &str) -> bool {
+pub fn matches(pattern: &str, path: &str) -> bool {
     let Some((first, later)) = pattern.split_once('*') else {
         return pattern == path;
     };

@@ -12,6 +12,7 @@ pub mod program;
 pub mod project;
 pub mod relay;
 pub mod stage;
+pub mod torture;
 pub mod tour;
 
 pub use lab::{self, os};
