@@ -50,6 +50,13 @@ pub trait System {
         let _ = acts;
     }
 
+    /// Waits until the programs that a process had started, and that outlived it, have ended; false when one still runs
+    /// after a limit.
+    fn outwait(&mut self, process: u32) -> bool {
+        let _ = process;
+        true
+    }
+
     /// Paths that scripts of packages had made and that went with their packages: they are nobody's loss.
     fn cleared(&self) -> BTreeSet<String> {
         BTreeSet::new()

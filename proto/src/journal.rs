@@ -100,6 +100,9 @@ pub struct RunHeader {
     /// The kernel's id of the boot during which it ran; a restart that it owes is paid by the next boot.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub boot: String,
+    /// The process it ran in: the programs it started carry this number, and outlive it when it is killed.
+    #[serde(default)]
+    pub process: u32,
 }
 
 /// A run that changed something, as listed.

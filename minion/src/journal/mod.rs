@@ -286,6 +286,7 @@ impl Journal {
             header.boot = crate::clock::boot();
         }
         header.started = crate::clock::now();
+        header.process = std::process::id();
         Ok(OpenRun::new(self.clone(), header, lock))
     }
 

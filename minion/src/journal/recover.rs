@@ -49,6 +49,12 @@ pub fn recover<S: System>(journal: &Journal, system: &mut S) -> Result<Option<Re
     let mut notes = Vec::new();
     let mut all = run.entries;
     let open = pending(&all);
+    // A program that the killed agent had started may be in the middle of its work: what it leaves is what counts. Of another
+    // boot nothing runs any more.
+    let here = run.header.process != 0 && run.header.boot == crate::clock::boot();
+    if here && !open.is_empty() && !system.outwait(run.header.process) {
+        notes.push("a program that it had started still runs".to_owned());
+    }
     if open.is_empty() {
         notes.push("it was cut off between two steps; nothing was left half done".to_owned());
     }

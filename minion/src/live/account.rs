@@ -16,10 +16,10 @@ use super::database::{GroupLine, Passwd, entry};
 use super::{Live, as_expected, botched, refused};
 use crate::meets::meets;
 use crate::system::Botched;
-use lines::Files;
+use lines::{Files, Which};
 
 /// The files accounts are in, each written anew beside itself.
-pub(crate) const FILES: [&str; 6] = [
+const FILES: [&str; 6] = [
     "/etc/passwd",
     "/etc/shadow",
     "/etc/group",
@@ -215,7 +215,9 @@ impl Live {
             // The home's files follow the number.
             self.must(&["usermod", "-u", &uid.to_string(), "--", name])?;
         }
-        self.edit(|files| files.change_user(name, wanted, shadow.as_deref()))
+        let at = Address::User(name.to_owned());
+        let kept = self.kept_lines(&at, &Value::User(wanted.clone()));
+        self.edit(|files| files.change_user(name, wanted, shadow.as_deref(), &kept))
     }
 
     fn add_user(&mut self, name: &str, wanted: &Account) -> Result<(), Problem> {
@@ -348,6 +350,22 @@ impl Live {
     }
 
     /// Edits the account files under their lock.
+    /// Removes what a change of an account that was cut off left: files being written, lines of an account that is not there.
+    pub(crate) fn sweep_person(&mut self, at: &Address) {
+        FILES.iter().for_each(|path| self.sweep_path(path));
+        let (name, what) = match at {
+            Address::User(name) => (name, Which::User),
+            Address::Group(name) => (name, Which::Group),
+            _ => return,
+        };
+        // What cannot be removed now is put right by the next change of the account.
+        self.edit(|files| {
+            files.clear(name, what);
+            Ok(())
+        })
+        .ok();
+    }
+
     fn edit(&mut self, change: impl FnOnce(&mut Files) -> Result<(), Problem>) -> Result<(), Problem> {
         let mut files = Files::open(&self.root)?;
         change(&mut files)?;

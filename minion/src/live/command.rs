@@ -28,6 +28,21 @@ const SILENCE: Duration = Duration::from_millis(500);
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
+/// How long the programs of an agent that was killed are waited for: dpkg may have much to do.
+const OUTLIVED: Duration = Duration::from_secs(60);
+
+/// Waits until the programs that an agent process started have ended; false when one still runs after the limit.
+pub(crate) fn outwait(process: u32) -> bool {
+    let until = Instant::now() + OUTLIVED;
+    while tree::of_process(process) {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    true
+}
+
 /// Who a command runs as.
 #[derive(Debug, Default, Clone)]
 struct Person {

@@ -373,9 +373,9 @@ impl System for Live {
                     ..
                 } => self.sweep_path(path),
                 Act::Assign {
-                    at: Address::User(_) | Address::Group(_),
+                    at: at @ (Address::User(_) | Address::Group(_)),
                     ..
-                } => account::FILES.iter().for_each(|path| self.sweep_path(path)),
+                } => self.sweep_person(at),
                 Act::Assign {
                     at: Address::Checkout(path),
                     expect,
@@ -386,6 +386,10 @@ impl System for Live {
             }
         }
         self.clear_stage();
+    }
+
+    fn outwait(&mut self, process: u32) -> bool {
+        command::outwait(process)
     }
 
     fn cleared(&self) -> BTreeSet<String> {

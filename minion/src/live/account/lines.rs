@@ -39,6 +39,13 @@ pub(super) struct Files {
     _lock: OwnedFd,
 }
 
+/// Which of the two kinds of account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    User,
+    Group,
+}
+
 impl Files {
     /// Locks and reads the files.
     ///
@@ -74,12 +81,14 @@ impl Files {
         })
     }
 
-    /// Writes the files that changed, each atomically.
+    /// Writes the files that changed, each atomically. The one that says whether the account is there comes last: where this
+    /// is cut off, a user that was to go is still to be seen, and of one that was to come [`Files::clear`] takes the rest.
     pub(super) fn save(self) -> Result<(), Problem> {
-        for ((lines, changed), (name, mode)) in self.texts.iter().zip(NAMES) {
-            let (Some(lines), true) = (lines, changed) else {
+        for file in [SUBGID, SUBUID, GSHADOW, SHADOW, GROUP, PASSWD] {
+            let (Some(lines), true) = &self.texts[file] else {
                 continue;
             };
+            let (name, mode) = NAMES[file];
             let mut text = lines.join("\n");
             if !text.is_empty() {
                 text.push('\n');
@@ -118,6 +127,17 @@ impl Files {
         *changed |= lines.len() != count;
     }
 
+    /// Removes the lines of accounts that are not there: what is left of a change that was cut off.
+    pub(super) fn clear(&mut self, name: &str, what: Which) {
+        let (main, beside): (usize, &[usize]) = match what {
+            Which::User => (PASSWD, &[SHADOW, SUBUID, SUBGID]),
+            Which::Group => (GROUP, &[GSHADOW]),
+        };
+        if self.fields(main, name).is_none() {
+            beside.iter().for_each(|file| self.remove(*file, name));
+        }
+    }
+
     pub(super) fn set_shadow(&mut self, name: &str, line: &str) {
         self.put(SHADOW, name, line.to_owned());
     }
@@ -148,6 +168,7 @@ impl Files {
         name: &str,
         wanted: &Account,
         shadow: Option<&str>,
+        kept: &[(String, String)],
     ) -> Result<(), Problem> {
         let mut fields = self
             .fields(PASSWD, name)
@@ -176,6 +197,7 @@ impl Files {
             self.set_shadow(name, shadow);
         }
         self.set_groups(name, &wanted.groups);
+        self.put_kept(kept, &[SUBUID, SUBGID]);
         Ok(())
     }
 

@@ -84,6 +84,21 @@ fn members(leader: u32, mark: &str) -> BTreeSet<u32> {
     }
 }
 
+/// Whether anything still runs that an agent process had started.
+pub(super) fn of_process(process: u32) -> bool {
+    let needle = format!("{}={process}-", super::MARK);
+    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let marked = |id: u32| {
+        std::fs::read(format!("/proc/{id}/environ")).is_ok_and(|bytes| {
+            bytes
+                .split(|&byte| byte == 0)
+                .any(|entry| entry.starts_with(needle.as_bytes()))
+        })
+    };
+    numbers.into_iter().any(|id| stat(id).is_some() && marked(id))
+}
+
 /// Parent and group of a process that is not a zombie.
 fn stat(id: u32) -> Option<(u32, u32)> {
     let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
