@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use proto::codec::Frame;
-use proto::frame::{Apply, BackTo, Rollback, RollbackReport};
+use proto::frame::{BackTo, RollbackReport};
 use proto::{Catalog, Decoder, Digest, FromMinion, Outcome, Report};
 use serde_json::json;
 
@@ -122,26 +122,24 @@ pub fn run(stand: &dyn Stand, order: &Order<'_>, number: u64, watch: &Watch<'_>)
             for (digest, bytes) in &bundle.blobs {
                 keep(digest, bytes)?;
             }
-            json!({ "apply": Apply {
-                run: format!("RUN{number}"),
-                epoch: number,
-                rev: "commit".to_owned(),
-                by: "test@test".to_owned(),
-                catalog: digest,
-                following: Vec::new(),
-                plan: false,
-                confirm: None,
+            json!({ "apply": {
+                "run": format!("RUN{number}"),
+                "epoch": number,
+                "rev": "commit",
+                "by": "test@test",
+                "catalog": digest,
+                "following": [],
+                "plan": false,
             } })
         }
-        Order::Back(to) => json!({ "rollback": Rollback {
-            run: format!("BACK{number}"),
-            epoch: number,
-            by: "test@test".to_owned(),
-            to: to.clone(),
-            plan: false,
-            skip_conflicts: false,
-            force: false,
-            confirm: None,
+        Order::Back(to) => json!({ "rollback": {
+            "run": format!("BACK{number}"),
+            "epoch": number,
+            "by": "test@test",
+            "to": to,
+            "plan": false,
+            "skip_conflicts": false,
+            "force": false,
         } }),
     };
     let task = json!({ "master": "test", "what": what });
