@@ -307,6 +307,7 @@ fn mask(result: &mut StateResult) {
     result.comment = stars(&result.comment);
     result.changes.values_mut().for_each(hide);
     result.warnings.clear();
+    result.undo_notes.iter_mut().for_each(|note| *note = stars(note));
 }
 
 /// Every text in a value becomes stars.

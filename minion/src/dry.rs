@@ -99,6 +99,30 @@ impl<S: System> Dry<S> {
         }
     }
 
+    /// How well an assignment could be undone, as the system below would find when it comes to it. What lies in the
+    /// overlay was made by this plan, and goes again.
+    fn foreseen(&mut self, act: &Act, at: &Address, was: Value) -> Result<Vec<PreImage>, Problem> {
+        let planned = match at {
+            Address::Path(path) => was.is_absent() || self.covered(path),
+            _ => false,
+        };
+        if !planned && !self.over.contains_key(at) {
+            match self.inner.foresee(act) {
+                Ok(images) => return Ok(images),
+                // An earlier step of the plan may be what is missing.
+                Err(problem) if problem.kind == ProblemKind::Refused && matches!(at, Address::Path(_)) => {
+                    return Err(problem);
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(vec![PreImage {
+            at: at.clone(),
+            was,
+            fidelity: Fidelity::Exact,
+        }])
+    }
+
     /// Whether a database server that does not answer now may do so by then: a package comes or a unit goes up.
     fn brings_a_server(&self) -> bool {
         self.over.iter().any(|(at, value)| match (at, value) {
@@ -198,24 +222,8 @@ impl<S: System> System for Dry<S> {
                         let text = format!("The named service {name} is not available");
                         return Err(Problem::new(ProblemKind::Refused, text));
                     }
-                    images.push(PreImage {
-                        at: at.clone(),
-                        was,
-                        fidelity: Fidelity::Exact,
-                    });
+                    images.extend(self.foreseen(act, at, was)?);
                 }
-                Act::Run {
-                    command,
-                    undo: None,
-                    touches,
-                } if touches.is_empty() => images.push(PreImage {
-                    at: Address::Path("/".to_owned()),
-                    was: Value::Absent,
-                    fidelity: Fidelity::Lost(format!(
-                        "what {:?} does cannot be taken back: it declares no undo",
-                        command.argv.join(" ")
-                    )),
-                }),
                 Act::Run { .. } | Act::Poke { .. } | Act::Refresh => {}
             }
         }

@@ -363,21 +363,7 @@ impl System for Fake {
                     images.push(PreImage { at, was, fidelity });
                 }
             }
-            if let Act::Run {
-                command,
-                undo: None,
-                touches,
-            } = act
-                && touches.is_empty()
-            {
-                images.push(PreImage {
-                    at: Address::Path(String::new()),
-                    was: Value::Absent,
-                    fidelity: Fidelity::Lost(format!("{:?} cannot be taken back", command.argv.join(" "))),
-                });
-            }
         }
-        images.retain(|image| image.at != Address::Path(String::new()));
         Ok(images)
     }
 

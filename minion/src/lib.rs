@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub mod converge;
 pub mod dry;
 pub mod fake;
+pub mod fidelity;
 pub mod functions;
 pub mod guard;
 pub mod guards;

@@ -98,6 +98,7 @@ impl State for Run {
         let act = Act::Run {
             command: command(call.name().to_owned()),
             undo: call.args().text("undo").map(command),
+            verify: None,
             touches: call.args().texts("touches"),
         };
         Ok(Plan::change(vec![act], one("ran", true), "ran").or_would("would run", None))

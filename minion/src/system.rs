@@ -25,6 +25,15 @@ pub trait System {
     /// `Moved` when what is there is not what an act expects; `Refused`, `Locked` with the reason.
     fn observe(&mut self, acts: &[Act]) -> Result<Vec<PreImage>, Problem>;
 
+    /// What [`System::observe`] would tell of how well one act can be undone, and what it would refuse, with nothing kept:
+    /// a plan's question.
+    ///
+    /// # Errors
+    /// As [`System::observe`].
+    fn foresee(&mut self, act: &Act) -> Result<Vec<PreImage>, Problem> {
+        self.observe(std::slice::from_ref(act))
+    }
+
     /// Performs one transaction: one act, or several package assignments together. Called only after the intent with
     /// the pre-images of [`System::observe`] is durable in the journal.
     ///
@@ -101,6 +110,10 @@ impl<S: System> System for &mut S {
 
     fn observe(&mut self, acts: &[Act]) -> Result<Vec<PreImage>, Problem> {
         (**self).observe(acts)
+    }
+
+    fn foresee(&mut self, act: &Act) -> Result<Vec<PreImage>, Problem> {
+        (**self).foresee(act)
     }
 
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {

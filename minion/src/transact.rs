@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use proto::{
-    Act, Address, Answer, Change, ChunkId, Entry, Fidelity, Performed, PreImage, Problem, ProblemKind,
-    Question, Value,
+    Act, Address, Answer, Change, ChunkId, Entry, Performed, PreImage, Problem, ProblemKind, Question, Value,
 };
 
+use crate::fidelity::Undoing;
 use crate::journal::Record;
 use crate::system::{Botched, System};
 use crate::undo::below;
@@ -46,8 +46,8 @@ pub struct Begun {
 pub struct Transacted {
     /// What changed by it, and what a command said.
     pub performed: Performed,
-    /// How well it can be undone, where not exactly.
-    pub notes: Vec<String>,
+    /// How well it can be undone.
+    pub undoing: Undoing,
 }
 
 /// Why a transaction was not done, or not whole.
@@ -153,7 +153,7 @@ impl<'a, S: System> Hands<'a, S> {
         let Begun { act_num, before } = begun;
         let done = self.system.perform(acts, &before);
         self.system.forget();
-        let notes = notes(&before);
+        let undoing = Undoing::of(acts, &before);
         match done {
             Ok(performed) => {
                 let changes = self.settle(acts, &performed.changes);
@@ -166,7 +166,7 @@ impl<'a, S: System> Hands<'a, S> {
                     None => Entry::Done { act_num, changes },
                 };
                 self.record.append(&entry).map_err(Stumble::Journal)?;
-                Ok(Transacted { performed, notes })
+                Ok(Transacted { performed, undoing })
             }
             Err(botched) => {
                 let changes = self.settle(acts, &botched.changes);
@@ -247,18 +247,6 @@ fn unsuccessful(acts: &[Act], performed: &Performed) -> Option<Problem> {
         ProblemKind::Failed,
         format!("the command ended with exit status {}", output.code),
     ))
-}
-
-fn notes(before: &[PreImage]) -> Vec<String> {
-    let mut notes: Vec<String> = Vec::new();
-    for image in before {
-        if let Fidelity::Compensated(text) | Fidelity::Lost(text) = &image.fidelity
-            && !notes.contains(text)
-        {
-            notes.push(text.clone());
-        }
-    }
-    notes
 }
 
 /// Acts as transactions: neighbouring assignments to packages belong together, everything else stands alone.

@@ -5,6 +5,7 @@
 //! since is a conflict; what we never changed stays as it is, attribute by attribute (R6). Running the result is
 //! [`rollback`]'s affair, through the same journaled acts as everything else.
 
+mod commands;
 mod covered;
 mod database;
 mod lines;
@@ -55,6 +56,7 @@ struct Ran {
     at: Moment,
     command: Command,
     undo: Command,
+    verify: Option<Command>,
 }
 
 /// One step of going back.
@@ -75,6 +77,8 @@ pub enum Step {
         undo: Command,
         /// What it takes back, and what takes this back again.
         command: Command,
+        /// Must succeed afterwards, or it was not taken back.
+        verify: Option<Box<Command>>,
     },
     /// What a database server that does not answer holds of ours: looked at again in its turn, near the end.
     Late {
@@ -313,9 +317,11 @@ impl Fold {
                 Act::Run {
                     command,
                     undo,
+                    verify,
                     touches,
                 } if *fate != Fate::Refused => {
-                    self.ran(at, command, undo.as_ref(), touches, lost, fate);
+                    let undo = undo.as_ref().map(|undo| (undo, verify.as_ref()));
+                    self.ran(at, command, undo, touches, lost, fate);
                 }
                 Act::Poke { unit, how } => self.pokes.push((at, unit.clone(), *how)),
                 Act::Assign { .. } if !changes.is_empty() => self.lose(lost),
@@ -328,17 +334,18 @@ impl Fold {
         &mut self,
         at: Moment,
         command: &Command,
-        undo: Option<&Command>,
+        undo: Option<(&Command, Option<&Command>)>,
         touches: &[String],
         lost: &[String],
         fate: &Fate,
     ) {
         let text = command.argv.join(" ");
         match (undo, fate) {
-            (Some(undo), Fate::Done) => self.commands.push(Ran {
+            (Some((undo, verify)), Fate::Done) => self.commands.push(Ran {
                 at,
                 command: command.clone(),
                 undo: undo.clone(),
+                verify: verify.cloned(),
             }),
             (Some(_), Fate::Unknown) => {
                 self.lose(&[format!(

@@ -27,6 +27,9 @@ pub enum Act {
         /// What takes it back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<Command>,
+        /// Must succeed once `undo` ran, or the command counts as not taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verify: Option<Command>,
         /// Paths (whole trees) it may change; their pre-images are kept and their changes reported.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         touches: Vec<String>,
@@ -102,6 +105,32 @@ pub enum Fidelity {
     Compensated(String),
     /// Cannot be taken back; the text says why.
     Lost(String),
+}
+
+impl Fidelity {
+    /// Without its words.
+    pub const fn grade(&self) -> Undone {
+        match self {
+            Self::Exact => Undone::Exact,
+            Self::Kept => Undone::Kept,
+            Self::Compensated(_) => Undone::Compensated,
+            Self::Lost(_) => Undone::Lost,
+        }
+    }
+}
+
+/// [`Fidelity`] without its words, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undone {
+    /// Every recorded attribute comes back.
+    Exact,
+    /// Where the material is kept.
+    Kept,
+    /// With a difference.
+    Compensated,
+    /// Not at all.
+    Lost,
 }
 
 /// What performing one act gave.

@@ -146,6 +146,9 @@ pub struct Options {
     /// A command that takes the state back (`cmd.run`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+    /// A command that must succeed after `undo` ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify_undone: Option<String>,
     /// Skip, with this comment: the state is disabled (`disabled_states`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<String>,

@@ -27,7 +27,7 @@ pub mod question;
 pub mod result;
 pub mod value;
 
-pub use act::{Act, Change, Fidelity, Performed, Poke, PreImage, Problem, ProblemKind};
+pub use act::{Act, Change, Fidelity, Performed, Poke, PreImage, Problem, ProblemKind, Undone};
 pub use chunk::{
     Args, Catalog, Chunk, Creates, Guard, Listen, Options, Requisite, RequisiteKind, Retry, RunOptions, Slot,
     Sourced,

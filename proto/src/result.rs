@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::ChunkId;
+use crate::{ChunkId, Undone};
 
 /// Salt's result of one state, with the contract's JSON names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct StateResult {
     /// Salt's warnings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// How well its changes can be undone, the worst of them (J5); nothing where it changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undone>,
     /// How well its changes can be undone, when not exactly; one text per act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo_notes: Vec<String>,
@@ -109,6 +112,7 @@ impl StateResult {
             state_ran: true,
             skip_watch: false,
             warnings: Vec::new(),
+            undo: None,
             undo_notes: Vec::new(),
             cause: None,
             owed: None,

@@ -1,7 +1,7 @@
 //! A run as text: per host what changed or failed with its diff, then one line per host, one for the fleet, and the
 //! command that would undo it.
 
-use proto::{Cause, Outcome, StateResult};
+use proto::{Cause, Outcome, StateResult, Undone};
 use serde_json::Value as Json;
 
 use super::screen::{Screen, Tone, Volume, tame};
@@ -19,6 +19,9 @@ pub fn write(screen: &Screen, run: &RunResult) {
         screen.out(host_line(screen, host));
     }
     screen.out(fleet_line(screen, run));
+    if let Some(line) = undo_line(run) {
+        screen.out(line);
+    }
     for failed in failures(screen, run) {
         screen.out(failed);
     }
@@ -267,6 +270,32 @@ fn fleet_line(screen: &Screen, run: &RunResult) -> String {
     )
 }
 
+/// In a plan how well its changes could be undone, where not all of them exactly (J5).
+fn undo_line(run: &RunResult) -> Option<String> {
+    let grades: Vec<Undone> = run
+        .hosts
+        .iter()
+        .flat_map(|host| &host.states)
+        .filter_map(|state| state.undo)
+        .collect();
+    if run.mode != Mode::Plan || grades.iter().all(|grade| *grade == Undone::Exact) {
+        return None;
+    }
+    let parts = [
+        (Undone::Exact, "exactly"),
+        (Undone::Kept, "as long as the package files are kept"),
+        (Undone::Compensated, "with a difference"),
+        (Undone::Lost, "not at all"),
+    ];
+    let told: Vec<String> = parts
+        .iter()
+        .map(|(grade, words)| (grades.iter().filter(|one| *one == grade).count(), words))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    Some(format!("could be undone: {}", told.join(", ")))
+}
+
 fn short(commit: &str) -> &str {
     if commit.len() == 40 {
         commit.get(..12).unwrap_or(commit)
@@ -388,6 +417,33 @@ mod tests {
         assert_eq!(
             fleet_line(&screen(), &run),
             "apply 01J at aaaaaaaaaaaa: 1 host, 1 failed"
+        );
+        assert_eq!(undo_line(&run), None);
+        let undone = |grade, notes: &[&str]| {
+            let mut state = state("/a", None, json!({"x": "y"}));
+            state.undo = Some(grade);
+            state.undo_notes = notes.iter().map(|&note| note.to_owned()).collect();
+            state
+        };
+        let planned = RunResult {
+            mode: Mode::Plan,
+            hosts: vec![HostResult {
+                states: vec![
+                    undone(Undone::Exact, &[]),
+                    undone(Undone::Exact, &[]),
+                    undone(Undone::Lost, &["cannot be undone: data"]),
+                ],
+                ..run.hosts[0].clone()
+            }],
+            ..run.clone()
+        };
+        assert_eq!(
+            undo_line(&planned).as_deref(),
+            Some("could be undone: 2 exactly, 1 not at all")
+        );
+        assert!(
+            host_block(&screen(), Mode::Plan, &planned.hosts[0])
+                .ends_with("      x: y\n      cannot be undone: data\n")
         );
         assert_eq!(
             failures(&screen(), &run),

@@ -8,6 +8,7 @@ use serde_json::Map;
 use states::{Done, Host, Plan, Report, State, Stop};
 
 use super::{Goal, Pass, Pause};
+use crate::fidelity::{self, Undoing};
 use crate::guards;
 use crate::system::System;
 use crate::transact::{Stumble, Transacted, transactions};
@@ -40,7 +41,7 @@ pub(super) struct Hazy {
 pub(super) struct Acted {
     performed: Vec<Performed>,
     failed: Option<Problem>,
-    notes: Vec<String>,
+    undoing: Undoing,
 }
 
 impl<S: System> Pass<'_, S> {
@@ -257,7 +258,8 @@ impl<S: System> Pass<'_, S> {
                 (planned, asked, kept)
             };
             match planned {
-                Ok(plan) => {
+                Ok(mut plan) => {
+                    fidelity::declare(&mut plan.acts, &self.catalog.chunks[place].options);
                     if !plan.acts.is_empty()
                         && self.goal != Goal::Look
                         && !self.catalog.chunks[place].check_only
@@ -285,7 +287,7 @@ impl<S: System> Pass<'_, S> {
     ) -> Result<StateResult, Pause> {
         let chunk = &self.catalog.chunks[place];
         if chunk.check_only {
-            return Ok(self.result(place, Report::would(&plan), Vec::new()));
+            return Ok(self.result(place, Report::would(&plan), Undoing::default()));
         }
         if self.goal == Goal::Look && !plan.acts.is_empty() {
             return Err(Pause::Work);
@@ -312,7 +314,7 @@ impl<S: System> Pass<'_, S> {
         let acted = acted.unwrap_or_else(|moved| Acted {
             performed: Vec::new(),
             failed: Some(moved.problem),
-            notes: Vec::new(),
+            undoing: Undoing::default(),
         });
         let told = |mut result: StateResult| {
             if !earlier.is_empty() {
@@ -325,7 +327,7 @@ impl<S: System> Pass<'_, S> {
         if self.goal == Goal::Plan {
             return Ok(match acted.failed {
                 Some(problem) => self.failed(place, problem.text),
-                None => told(self.result(place, Report::would(&plan), acted.notes)),
+                None => told(self.result(place, Report::would(&plan), acted.undoing)),
             });
         }
         Ok(told(self.reported(state, place, &plan, acted)))
@@ -347,7 +349,7 @@ impl<S: System> Pass<'_, S> {
             };
             state.report(&call, plan, &done)
         };
-        self.result(place, report, acted.notes)
+        self.result(place, report, acted.undoing)
     }
 
     /// Does the acts of a plan, transaction by transaction.
@@ -380,7 +382,7 @@ impl<S: System> Pass<'_, S> {
     pub(super) fn account(&mut self, acted: &mut Acted, done: Result<Transacted, Stumble>) {
         match done {
             Ok(transacted) => {
-                acted.notes.extend(transacted.notes);
+                acted.undoing.extend(transacted.undoing);
                 acted.performed.push(transacted.performed);
             }
             Err(Stumble::Botched(botched)) => {
@@ -395,14 +397,15 @@ impl<S: System> Pass<'_, S> {
         }
     }
 
-    fn result(&self, place: usize, report: Report, notes: Vec<String>) -> StateResult {
+    fn result(&self, place: usize, report: Report, undoing: Undoing) -> StateResult {
         let chunk = &self.catalog.chunks[place];
         let mut result = StateResult::met(&chunk.id, &chunk.sls);
         result.result = report.result;
         result.changes = report.changes;
         result.comment = report.comment;
         result.warnings = report.warnings;
-        result.undo_notes = notes;
+        result.undo = undoing.grade;
+        result.undo_notes = undoing.notes;
         result
     }
 

@@ -220,6 +220,7 @@ fn every_open_intent_of_a_run_that_was_cut_off_is_resolved() {
         chunk: Some(id()),
         acts: vec![Act::Run {
             command: proto::Command::sh("true"),
+            verify: None,
             touches: Vec::new(),
             undo: None,
         }],

@@ -20,7 +20,7 @@ impl Live {
         reason = "the agent's own files; nothing here is a user's"
     )]
     pub(crate) fn keep_beside(&self, kind: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
-        if self.kept_beside(kind, name).as_deref() == Some(bytes) {
+        if self.foreseeing || self.kept_beside(kind, name).as_deref() == Some(bytes) {
             return Ok(());
         }
         let folder = self.state_dir().join(kind);

@@ -66,6 +66,8 @@ pub struct Live {
     /// What was fetched in this session, by URL and wanted hash.
     downloads: BTreeMap<(String, Option<String>), Answer>,
     databases: mysql::Databases,
+    /// A plan asks: what an act would need kept is looked at, and not kept.
+    foreseeing: bool,
     /// What a command that ran on another thread came to, until its act is performed.
     came_to: Option<Result<Output, Problem>>,
 }
@@ -91,6 +93,7 @@ impl Live {
             units: BTreeMap::new(),
             downloads: BTreeMap::new(),
             databases: mysql::Databases::default(),
+            foreseeing: false,
             came_to: None,
         }
     }
@@ -328,6 +331,22 @@ impl System for Live {
             before.extend(self.observe_one(act)?);
         }
         Ok(before)
+    }
+
+    fn foresee(&mut self, act: &Act) -> Result<Vec<PreImage>, Problem> {
+        if let Act::Assign {
+            at: Address::Package(name),
+            expect,
+            to,
+            ..
+        } = act
+        {
+            return Ok(self.foresee_package(name, expect, to));
+        }
+        self.foreseeing = true;
+        let seen = self.observe_one(act);
+        self.foreseeing = false;
+        seen
     }
 
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {

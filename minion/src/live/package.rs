@@ -9,6 +9,7 @@
 pub(crate) mod apt;
 mod dnf;
 pub(crate) mod dpkg;
+mod foresee;
 mod keep;
 mod offers;
 mod order;

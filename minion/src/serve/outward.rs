@@ -103,10 +103,12 @@ fn act(act: &Act) -> Act {
         Act::Run {
             command: run,
             undo,
+            verify,
             touches,
         } => Act::Run {
             command: command(run),
             undo: undo.as_ref().map(command),
+            verify: verify.as_ref().map(command),
             touches: touches.clone(),
         },
         other => other.clone(),
@@ -177,6 +179,7 @@ mod tests {
                 ..hidden.clone()
             },
             undo: Some(hidden.clone()),
+            verify: Some(hidden.clone()),
             touches: Vec::new(),
         };
         let mut silent = chunk("run", "x", serde_json::json!({}));

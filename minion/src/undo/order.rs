@@ -81,6 +81,7 @@ fn command(ran: &Ran) -> Step {
     Step::Run {
         undo: ran.undo.clone(),
         command: ran.command.clone(),
+        verify: ran.verify.clone().map(Box::new),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use proto::frame::{Rollback, RollbackReport};
-use proto::{Act, Address, Answer, Change, Command, Outcome, Poke, Question, Report, RunHeader, Value};
+use proto::{Act, Address, Answer, Change, Outcome, Poke, Question, Report, RunHeader, Value};
 
 use super::database::{Silent, is_mysql};
 use super::{Step, Undo, below, fold, lines, target};
@@ -289,7 +289,11 @@ impl<S: System> Back<'_, S> {
         for step in steps {
             match step {
                 Step::Put { at, expect, to } => puts.extend(self.due(at, &expect, to)),
-                Step::Run { undo, command } => self.run(undo, command)?,
+                Step::Run {
+                    undo,
+                    command,
+                    verify,
+                } => self.run(undo, command, verify.as_deref())?,
                 Step::Late { ours } => puts.extend(self.late(&ours)),
                 Step::Poke { unit, how } if self.gone(&unit, how) => {
                     // It went with its package; there is nothing to restart.
@@ -312,25 +316,6 @@ impl<S: System> Back<'_, S> {
         let ask = Question::Read(Address::Unit(unit.to_owned()));
         let answer = self.hands.system.answer(&[ask]).pop();
         !matches!(answer, Some(Answer::Value(Value::Unit(there))) if there.known)
-    }
-
-    fn run(&mut self, undo: Command, command: Command) -> Result<(), ()> {
-        let text = undo.argv.join(" ");
-        self.reached = true;
-        let act = Act::Run {
-            command: undo.clone(),
-            undo: Some(command),
-            touches: Vec::new(),
-        };
-        let done = self.hands.transact(None, &[act]);
-        if let Some(done) = self.settle(&text, done)?
-            && done.performed.output.is_some_and(|output| !output.success(&undo))
-        {
-            self.report
-                .failed
-                .push(format!("the command {text:?} did not succeed"));
-        }
-        Ok(())
     }
 
     /// The change that is still to be made at an address, if any.
@@ -466,7 +451,7 @@ impl<S: System> Back<'_, S> {
         ))
     }
 
-    fn settle<T>(&mut self, what: &str, done: Result<T, Stumble>) -> Result<Option<T>, ()> {
+    pub(super) fn settle<T>(&mut self, what: &str, done: Result<T, Stumble>) -> Result<Option<T>, ()> {
         match done {
             Ok(done) => Ok(Some(done)),
             Err(stumble) => {

@@ -146,6 +146,7 @@ fn acts(host: &Host<'_>, file: &Whole, text: &str) -> Vec<Act> {
                 ..Command::sh(run)
             },
             undo: None,
+            verify: None,
             touches: vec![format!("{FILE}.db")],
         },
     ]

@@ -116,6 +116,7 @@ impl Group {
                 ..Command::program(&argv)
             },
             undo: None,
+            verify: None,
             touches,
         })
     }

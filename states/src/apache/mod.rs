@@ -130,6 +130,7 @@ impl State for Apache {
                 ..Command::program(&[&program, "-q", bare])
             },
             undo: None,
+            verify: None,
             touches: vec![dir, "/var/lib/apache2".to_owned()],
         };
         let mut changes = Args::new();

@@ -203,6 +203,7 @@ fn act(call: &Call<'_>, command: Command) -> Act {
     Act::Run {
         command,
         undo,
+        verify: None,
         touches: call.args().texts("touches"),
     }
 }

@@ -12,7 +12,9 @@ static SPEC: Spec = Spec {
     state: "cmd",
     fun: "run",
     doc: "Run a command.\n\nIt runs at every apply; `unless`, `onlyif`, `creates` and `onchanges` say when it need not. What \
-          it does can be rolled back where the state declares `undo:` (a command), or `touches:` (paths).",
+          it does can be rolled back where the state declares `undo:` (a command), or `touches:` (paths). `verify_undone:` is a \
+          command that must succeed after `undo` ran, or the rollback tells that step as failed. Every state that runs a \
+          program takes both.",
     params: super::PARAMS,
     free: true,
     watch: true,

@@ -97,6 +97,7 @@ impl State for Set {
                     ..Command::sh(&text)
                 },
                 undo: None,
+                verify: None,
                 touches,
             },
         ];

@@ -99,6 +99,7 @@ impl State for Installed {
         let act = Act::Run {
             command: gem(call, &words)?,
             undo: Some(undo),
+            verify: None,
             touches: Vec::new(),
         };
         let plan = Plan::change(

@@ -46,6 +46,7 @@ impl State for Removed {
                 call,
                 &["install", name, "--version", newest, "--no-document"],
             )?),
+            verify: None,
             touches: Vec::new(),
         };
         let plan = Plan::change(vec![act], one(name, "Removed"), "Gem was successfully removed.");

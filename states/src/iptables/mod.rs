@@ -103,6 +103,7 @@ impl Table {
         let mut acts = vec![Act::Run {
             command: run.0,
             undo: Some(run.1),
+            verify: None,
             touches: Vec::new(),
         }];
         acts.extend(self.save(call, host)?);
@@ -141,6 +142,7 @@ impl Table {
         acts.push(Act::Run {
             command: Command::sh(&format!("{}-save > '{quoted}'", self.program)),
             undo: None,
+            verify: None,
             touches: vec![file],
         });
         Ok(acts)

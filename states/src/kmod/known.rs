@@ -129,6 +129,7 @@ pub(super) fn modprobe(name: &str, load: bool) -> Act {
     Act::Run {
         command: command(load),
         undo: Some(command(!load)),
+        verify: None,
         touches: Vec::new(),
     }
 }

@@ -79,6 +79,7 @@ impl State for Present {
                 ..Command::default()
             },
             undo: None,
+            verify: None,
             touches: vec![MADE.to_owned()],
         });
         let did = format!("Generated locale {name}");

@@ -178,6 +178,7 @@ impl Wanted {
                 Some(Act::Run {
                     command: crate::cmd::command(call, host, &text)?,
                     undo: None,
+                    verify: None,
                     touches: Vec::new(),
                 })
             }

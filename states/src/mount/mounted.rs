@@ -185,6 +185,7 @@ impl State for Mounted {
                     // A remount takes itself back: it is done again when its cause is undone.
                     undo: Some(command.clone()),
                     command,
+                    verify: None,
                     touches: Vec::new(),
                 }]
             }

@@ -99,6 +99,7 @@ pub(super) fn plan(call: &Call<'_>, host: &Host<'_>, statements: &str) -> Result
     let act = Act::Run {
         command,
         undo,
+        verify: None,
         touches: output.clone().into_iter().collect(),
     };
     let done = output.map_or_else(

@@ -95,6 +95,7 @@ impl State for Bootstrap {
                 ..base(call, Some(&dir))?
             },
             undo: None,
+            verify: None,
             touches,
         };
         let changes = crate::plan::one(name, "Bootstrapped");

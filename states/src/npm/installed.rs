@@ -86,6 +86,7 @@ impl State for Installed {
                 ..base(call, dir.as_deref())?
             },
             undo: None,
+            verify: None,
             touches: touches(call, host, dir.as_deref())?,
         };
         let list = missing.join(", ");

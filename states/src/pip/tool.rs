@@ -142,6 +142,7 @@ impl Tool {
         Ok(Act::Run {
             command,
             undo: None,
+            verify: None,
             touches,
         })
     }

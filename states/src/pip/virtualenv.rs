@@ -143,6 +143,7 @@ impl State for Managed {
         let mut acts = vec![Act::Run {
             command: create(call, &path)?,
             undo: None,
+            verify: None,
             touches: vec![path.clone()],
         }];
         if packages {
@@ -150,6 +151,7 @@ impl State for Managed {
             acts.push(Act::Run {
                 command: installed::everything(&inner, host, &tool)?,
                 undo: None,
+                verify: None,
                 touches: vec![path],
             });
         }

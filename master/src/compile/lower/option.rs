@@ -9,7 +9,7 @@ use crate::compile::python;
 
 /// The options of a chunk, and what is wrong with them by argument.
 pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
-    let wrong = invalid_umask(args);
+    let mut wrong = invalid_umask(args);
     let flag = |key: &str| args.get(key).is_some_and(python::truth);
     let options = Options {
         guard: guard(args),
@@ -30,8 +30,16 @@ pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
             .get("undo")
             .filter(|undo| python::truth(undo))
             .map(python::text),
+        verify_undone: args
+            .get("verify_undone")
+            .filter(|verify| python::truth(verify))
+            .map(python::text),
         disabled: None,
     };
+    if options.verify_undone.is_some() && options.undo.is_none() {
+        let text = "`verify_undone` says whether `undo` worked, and there is no `undo`".to_owned();
+        wrong.push(("verify_undone", text));
+    }
     (options, wrong)
 }
 

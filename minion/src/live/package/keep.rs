@@ -88,7 +88,7 @@ impl Live {
     }
 
     /// Where the package manager, or this one, may have put a package's file.
-    fn places_of(&self, name: &str, package: &Package) -> Vec<String> {
+    pub(super) fn places_of(&self, name: &str, package: &Package) -> Vec<String> {
         if self.packages.world != Some(World::Rpm) {
             let file = file_name(name, package);
             return [ARCHIVES, STAGE[0]]

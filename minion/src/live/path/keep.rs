@@ -33,7 +33,7 @@ impl Live {
         refuse_odd_targets(&place, seen.as_ref(), to)?;
         if let Value::File { content, size, .. } = to {
             let stays = matches!(&was, Value::File { content: old, .. } if old == content);
-            if !stays && !self.objects.has(content) {
+            if !stays && !self.foreseeing && !self.objects.has(content) {
                 return Err(refused(format!(
                     "the new content of {path} ({content}) is not in the object store"
                 )));
@@ -68,6 +68,9 @@ impl Live {
             return Ok(());
         }
         room_for(&self.objects, *size)?;
+        if self.foreseeing {
+            return Ok(());
+        }
         let broken = |error: io::Error| refused(format!("cannot keep {path}: {error}"));
         let mut file = read::open(dir, name).map_err(broken)?;
         let (kept, _) = self.objects.put_from(&mut file).map_err(broken)?;

@@ -360,6 +360,7 @@ fn a_commands_changes_are_told_and_taken_back() {
             "cd {top} && echo after > edit && rm -r gone && mkdir -p new/deep && echo y > new/deep/f"
         )),
         undo: None,
+        verify: None,
         touches: vec![top.clone()],
     };
     let changes = done(&mut host, run);
