@@ -29,6 +29,9 @@ pub use surroundings::Surroundings;
 /// The file's name, as it is searched for.
 pub const FILE: &str = "salt-rs.yaml";
 
+/// Seconds in which a changed host must be reached again, unless said otherwise.
+pub const WINDOW: u64 = 120;
+
 /// Everything the settings say, with defaults filled in and paths made absolute.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -48,6 +51,8 @@ pub struct Settings {
     pub pillar_from_host_grains: bool,
     /// What hosts may keep, and how long they may wait.
     pub limits: Limits,
+    /// Seconds within which a changed host must be reached again, or it goes back; `None` is off (`confirm`, J11).
+    pub confirm: Option<u64>,
     /// Salt's own options by Salt's names, and any further ones a tree reads with `config.get`.
     pub salt: Map<String, Json>,
     /// Salt's `ext_pillar`.
@@ -195,6 +200,7 @@ impl Settings {
             nodegroups: IndexMap::new(),
             pillar_from_host_grains: false,
             limits: Limits::default(),
+            confirm: Some(WINDOW),
             salt: Map::new(),
             external: Vec::new(),
             warnings: Vec::new(),
@@ -249,6 +255,9 @@ impl Settings {
             .and_then(|node| document.truth(node, "pillar_from_host_grains"))
         {
             self.pillar_from_host_grains = truth;
+        }
+        if let Some(node) = fields.take("confirm") {
+            self.confirm = confirm(document, node, self.confirm);
         }
         if let Some(node) = fields.take("packages") {
             packages(&mut self.limits, node, document);
@@ -348,6 +357,39 @@ impl SshSettings {
         }
         fields.finish(document);
     }
+}
+
+/// `confirm: 120s`: seconds, with or without a unit; `false` is off, `true` the default.
+fn confirm(document: &mut Document<'_>, node: &Node, default: Option<u64>) -> Option<u64> {
+    if let Value::Bool(on) = node.value {
+        return default.filter(|_| on);
+    }
+    let text = document.text(node, "confirm")?;
+    let found = window(&text);
+    if let Err(why) = &found {
+        document.report(node.at, format!("confirm: {why}"), None);
+    }
+    found.ok().or(default)
+}
+
+/// Seconds of `90`, `90s`, `2m`, `1h`: at least one, at most a day.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn window(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(digits) if text.ends_with('m') => (digits, 60),
+        Some(digits) if text.ends_with('h') => (digits, 3600),
+        Some(digits) => (digits, 1),
+        None => (text, 1),
+    };
+    let seconds = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit));
+    seconds
+        .filter(|seconds| (1..=86_400).contains(seconds))
+        .ok_or_else(|| format!("`{text}` is no time such as 90s, 2m or 1h, between a second and a day"))
 }
 
 /// `packages: { keep: 2G, wait: 60 }`: room for old package files, and seconds to wait for another package manager.

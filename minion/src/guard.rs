@@ -218,6 +218,7 @@ pub fn watch(dir: &Path, run: Option<&str>) -> Result<(), JournalError> {
     let mut watcher = Watcher::default();
     while watcher.look(&journal, &mut system, run)? {}
     watcher.ready.say();
+    entry::forget(&journal);
     Ok(())
 }
 

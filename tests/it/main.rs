@@ -28,6 +28,8 @@ mod lab;
 #[cfg(test)]
 mod lint;
 #[cfg(test)]
+mod lockout;
+#[cfg(test)]
 mod mysql;
 #[cfg(test)]
 mod netcfg;

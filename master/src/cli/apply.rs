@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::context::{Context, merged};
-use super::options::{Selection, Targets};
+use super::options::{Probation, Selection, Targets};
 use crate::compile::lookup::Secrets;
 use crate::failure::{Failure, Kind};
 use crate::fleet::{
@@ -14,6 +14,7 @@ use crate::fleet::{
 };
 use crate::ledger::{Open, by};
 use crate::report::{HostResult, Mode, RunResult, json, text};
+use crate::settings;
 use crate::store::{RunHeader, Told};
 use proto::{ChunkId, Outcome, StateResult};
 
@@ -25,6 +26,9 @@ use proto::{ChunkId, Outcome, StateResult};
 /// With --batch N at most N hosts are at work at a time, in the order of the roster: the next begins when one has ended.
 /// With --failhard besides, none begins once one has failed, was refused or could not be reached; those left are reported
 /// as refused, not run, and nothing was changed on them. `--batch 1 --failhard` is the careful way to roll a change out.
+///
+/// A host that was changed is told over a new connection that the change stays. If it cannot be told within two minutes
+/// (--confirm), it takes the run back by itself, also when it was rebooted meanwhile.
 #[derive(Debug, Args)]
 pub(super) struct Apply {
     #[command(flatten)]
@@ -43,6 +47,8 @@ pub(super) struct Apply {
     /// Take back what is left of states that are no longer in the tree, to what was there before them
     #[arg(long)]
     prune: bool,
+    #[command(flatten)]
+    probation: Probation,
 }
 
 /// Show exactly what apply would change, with diffs; changes nothing
@@ -72,6 +78,7 @@ pub(super) fn apply(command: &Apply, context: &Context) -> Result<u8, Failure> {
         take_over: command.take_over,
         failhard: command.failhard,
         prune: command.prune,
+        confirm: command.probation.window(&context.settings),
     };
     run(&command.selection, wish, context)
 }
@@ -95,6 +102,8 @@ pub(super) struct Wish {
     pub(super) failhard: bool,
     /// Take orphans back.
     pub(super) prune: bool,
+    /// Seconds within which a changed host must be reached again.
+    pub(super) confirm: Option<u64>,
 }
 
 impl Wish {
@@ -105,6 +114,7 @@ impl Wish {
             take_over: false,
             failhard: false,
             prune: false,
+            confirm: Some(settings::WINDOW),
         }
     }
 }
@@ -152,6 +162,7 @@ pub(super) fn perform(selection: &Selection, wish: Wish, context: &Context) -> R
             plan: mode == Mode::Plan,
             scope: selection.scope(),
             prune: wish.prune,
+            confirm: wish.confirm,
             told: Gate::opened(),
         },
         header: context.header(run, mode, &rev, sls),

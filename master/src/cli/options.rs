@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::settings::{self, Settings};
 use clap::Args;
 use serde_json::{Map, Value as Json};
 
@@ -65,6 +66,25 @@ pub struct Targets {
     /// How to read it
     #[command(flatten)]
     pub kind: TargetKind,
+}
+
+/// Whether what is changed goes back unless the host is reached again.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Probation {
+    /// A host takes the run back by itself unless it is reached over a new connection within this time after it, such as
+    /// 90s or 2m [default: `confirm` of the settings, 120s]
+    #[arg(long, value_name = "TIME", value_parser = settings::window, conflicts_with = "no_confirm")]
+    confirm: Option<u64>,
+    /// What is changed stays, whether or not the host can be reached afterwards
+    #[arg(long)]
+    no_confirm: bool,
+}
+
+impl Probation {
+    /// Seconds, by the options or else the settings; `None` is for good.
+    pub fn window(&self, settings: &Settings) -> Option<u64> {
+        self.confirm.or(settings.confirm).filter(|_| !self.no_confirm)
+    }
 }
 
 /// How to read the target; Salt's switches.

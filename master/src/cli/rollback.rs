@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use proto::frame::{BackTo, Rollback as Request, RollbackReport};
-use proto::{FromMaster, FromMinion, Outcome, StateResult};
+use proto::{FromMinion, Outcome, StateResult};
 use serde_json::{Map, Value as Json, json};
 
 use super::context::Context;
 use super::log::short;
-use super::options::Targets;
+use super::options::{Probation, Targets};
 use crate::failure::Failure;
-use crate::fleet::{Host, Told as Answered, exchange};
+use crate::fleet::{Host, Told as Answered, take_back};
 use crate::ledger::by;
 use crate::report::{HostResult, Mode, RunResult, json as document, text};
 use crate::store::Told;
@@ -40,6 +40,8 @@ pub(super) struct Rollback {
     /// Overwrite what somebody changed since; it is kept, and can be brought back
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    probation: Probation,
 }
 
 impl Rollback {
@@ -74,7 +76,7 @@ pub(super) fn perform(command: &Rollback, context: &Context) -> Result<RunResult
         plan,
         skip_conflicts: command.skip_conflicts,
         force: command.force,
-        confirm: None,
+        confirm: command.probation.window(&context.settings),
     };
     let order: Vec<String> = hosts.iter().map(|host| host.id.clone()).collect();
     let looked = all(context, hosts, ask(true))?;
@@ -169,7 +171,7 @@ fn all(context: &Context, hosts: Vec<Host>, request: Request) -> Result<BTreeMap
             let mut request = request.clone();
             host.memory.epoch += 1;
             request.epoch = host.memory.epoch;
-            exchange(fleet, host, FromMaster::Rollback(request))
+            take_back(fleet, host, request)
         };
         let told = fleet.each(items, work).await;
         drop(fleet);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proto::{Outcome, Report, StateResult};
 
+use super::confirm::{self, Probed, Verdict, confirm};
 use super::prepare::{Unready, settle};
 use super::{Compiler, Contact, Fleet, Gate, Host, Prepared, Trouble};
 use crate::report::HostResult;
@@ -26,6 +27,8 @@ pub struct Request {
     pub scope: String,
     /// Take back what is left of states that are no longer in the tree.
     pub prune: bool,
+    /// Seconds within which a host that changed must be reached again, or it goes back (J11).
+    pub confirm: Option<u64>,
     /// Open once it is written down what each host will be told.
     pub told: Gate,
 }
@@ -64,17 +67,31 @@ pub async fn converge(
         states: Vec::new(),
         compiled: cargo.load.is_some(),
     };
+    let epoch = host.memory.epoch + 1;
     let ended = driver.drive(&mut host, &request, cargo, &mut settled).await;
     let partial = std::mem::take(&mut driver.states);
+    let doubt = matches!(&ended, Err(trouble) if trouble.leaves_doubt());
     let mut result = match ended {
         Ok(end) => of_end(&id, end),
         Err(trouble) => of_trouble(&mut host, &request, trouble, partial),
     };
     result.compiled = driver.compiled;
     result.notes.extend(warnings.iter().map(ToString::to_string));
-    if let Some(contact) = &driver.contact {
+    if let Some(contact) = driver.contact.take() {
         result.traffic = contact.traffic();
         result.duration_ms = u64::try_from(contact.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    }
+    if let Some(window) = request.confirm.filter(|_| !request.plan)
+        && (doubt || result.generation > result.previous_generation)
+    {
+        let probed = Probed {
+            run: request.run.clone(),
+            epoch: if doubt { epoch } else { host.memory.epoch },
+            window,
+            lost: doubt,
+        };
+        let verdict = confirm(&fleet, &mut host, &probed).await;
+        stand(&mut result, &mut host, &probed, verdict);
     }
     if let Some(generation) = result.generation {
         host.memory.generation = Some(generation);
@@ -124,9 +141,9 @@ impl Driver<'_> {
             catalog: cargo.digest,
             following: Vec::new(),
             plan: request.plan,
-            confirm: None,
             scope: request.scope.clone(),
             prune: request.prune,
+            confirm: request.confirm,
         };
         let mut catalog = cargo.digest;
         let mut machine = Converge::new(
@@ -248,6 +265,38 @@ pub fn of_report(id: &str, report: Report) -> HostResult {
         peak_rss_kib: report.peak_rss_kib,
         cpu_ms: report.cpu_ms,
         orphans: report.orphans,
+    }
+}
+
+/// A result once it is known whether the run stays.
+fn stand(result: &mut HostResult, host: &mut Host, probed: &Probed, verdict: Verdict) {
+    match verdict {
+        Verdict::Kept(report, notes) => {
+            if let Some(report) = report {
+                // The line broke, and the run went on to its end.
+                let (traffic, compiled) = (result.traffic, result.compiled);
+                let mut warnings = std::mem::take(&mut result.notes);
+                *result = of_report(&host.id, *report);
+                (result.traffic, result.compiled) = (traffic, compiled);
+                result.notes.append(&mut warnings);
+                host.memory.unsettled = None;
+            }
+            result.notes.extend(notes);
+        }
+        Verdict::TakenBack(standing, cause) => {
+            result.outcome = Outcome::RolledBack;
+            result.generation = Some(standing.generation);
+            result.notes.extend(standing.notes);
+            let help = "what it did is in `salt-rs log`; --confirm sets another time, --no-confirm none";
+            result.error = Some((confirm::taken_back(probed.window, &cause), Some(help.to_owned())));
+        }
+        Verdict::Lost(cause) if !probed.lost => {
+            let (text, help) = confirm::lost(probed.window, &cause);
+            result.outcome = Outcome::Unknown;
+            result.error = Some((text, Some(help)));
+        }
+        // The broken line has been told.
+        Verdict::Lost(_) | Verdict::Never => {}
     }
 }
 

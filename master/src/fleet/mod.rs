@@ -3,6 +3,7 @@
 //! A run has two phases. First every host is compiled, and only hosts whose questions are not answered yet are
 //! contacted (C6: all hosts compile before the first is touched). Then all are converged.
 
+mod confirm;
 mod contact;
 mod converge;
 mod exchange;
@@ -26,6 +27,7 @@ use crate::report::progress::Event;
 use crate::store::Remembered;
 use crate::transport::{Agent, Endpoint, Transports};
 
+pub use confirm::take_back;
 pub use contact::{Contact, Gate, Trouble};
 pub use converge::{Converged, Request, converge, of_report};
 pub use exchange::{Told, exchange};

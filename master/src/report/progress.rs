@@ -15,6 +15,8 @@ pub enum Event {
     Step(String, &'static str),
     /// Its catalog has so many states.
     States(String, usize),
+    /// It waits for something that may take long: what, and why.
+    Waits(String, String),
     /// A state ended: its name and whether it changed something or failed.
     State(String, String, Mark),
     /// The host is done; the word is its outcome.
@@ -82,6 +84,7 @@ impl View {
         }
         match event {
             Event::Step(host, step) => self.bar(&host).set_message(step),
+            Event::Waits(host, why) => self.bar(&host).set_message(tame(&why)),
             Event::States(host, count) => self.bar(&host).set_length(count as u64),
             Event::State(host, name, _) => {
                 let bar = self.bar(&host);
@@ -100,6 +103,7 @@ impl View {
             Event::Step(host, step) if self.screen.volume == Volume::Verbose => {
                 self.screen.err(format!("{host}: {step}"))
             }
+            Event::Waits(host, why) => self.screen.err(format!("{host}: {}", tame(why))),
             Event::State(host, name, Mark::Changed) => {
                 self.screen.err(format!("{host}: changed {}", tame(name)))
             }

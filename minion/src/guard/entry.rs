@@ -87,6 +87,27 @@ fn start(journal: &Journal, probation: &Probation) -> Result<(), JournalError> {
     detached(&agent, dir, &probation.run).map_err(failed)
 }
 
+/// Lets systemd forget the boot's entry once it is gone; it knows it only if it was told to look again meanwhile.
+pub fn forget(journal: &Journal) {
+    let unit = format!("{}.service", name(journal.dir()));
+    if !systemd() || Path::new(UNITS).join(&unit).exists() {
+        return;
+    }
+    let live = Live::open(journal.objects().clone());
+    let list = [
+        "systemctl",
+        "list-units",
+        "--all",
+        "--plain",
+        "--no-legend",
+        &unit,
+    ];
+    if live.must(&list).is_ok_and(|known| !known.trim().is_empty()) {
+        // At the next reload it goes anyway.
+        live.must(&["systemctl", "daemon-reload"]).ok();
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the guard's own boot entry")]
 fn make_link(unit: &Path, link: &Path) -> Result<(), JournalError> {
     let failed = |cause| JournalError::io(link, cause);
