@@ -39,7 +39,8 @@ fn a_run_does_not_need_the_line_it_came_over() {
 
     let apply = project
         .command()
-        .args(["apply", "--json", "--timeout", "12"])
+        // Without a window nobody waits for the host to be back.
+        .args(["apply", "--json", "--timeout", "12", "--no-confirm"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
