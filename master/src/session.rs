@@ -121,6 +121,7 @@ pub struct Converge {
     renumbered: bool,
     take_over: bool,
     limits: Limits,
+    known: Option<Digest>,
 }
 
 impl Converge {
@@ -135,6 +136,7 @@ impl Converge {
             renumbered: false,
             take_over: false,
             limits: Limits::default(),
+            known: None,
         }
     }
 
@@ -152,12 +154,25 @@ impl Converge {
         self
     }
 
+    /// Tells the host where its journal ended when it was last heard of (J4).
+    #[must_use]
+    pub const fn knowing(mut self, known: Option<Digest>) -> Self {
+        self.known = known;
+        self
+    }
+
     /// The first flight on a new line: greeting, request, and all the host may lack.
     ///
     /// # Errors
     /// [`SessionError::Codec`].
     pub fn open(&mut self, held: &Held) -> Result<Vec<u8>, SessionError> {
-        let mut flight = greeting(&self.master, self.attach.clone(), self.take_over, &self.limits)?;
+        let mut flight = greeting(
+            &self.master,
+            self.attach.clone(),
+            self.take_over,
+            &self.limits,
+            self.known,
+        )?;
         flight.extend(self.apply(held)?);
         Ok(flight)
     }
@@ -279,6 +294,7 @@ pub fn greeting(
     attach: Option<String>,
     take_over: bool,
     limits: &Limits,
+    known: Option<Digest>,
 ) -> Result<Vec<u8>, CodecError> {
     control(&FromMaster::Hello {
         protocol: PROTOCOL,
@@ -286,6 +302,7 @@ pub fn greeting(
         attach,
         take_over,
         limits: limits.clone(),
+        known,
     })
 }
 
@@ -408,6 +425,7 @@ mod tests {
             peak_rss_kib: 0,
             cpu_ms: 0,
             orphans: Vec::new(),
+            chain: None,
         };
         let step = converge().hear(FromMinion::Report(report)).expect("in place");
         assert!(matches!(step, Some(Step::End(End::Report(_)))));

@@ -12,9 +12,11 @@ use crate::guard;
 use crate::journal::lock::{self, Fence, Lock};
 use crate::journal::{Journal, JournalError, recover};
 use crate::live::Live;
-use crate::log::{self, Shown};
+use crate::log::{self, Private, Shown};
 use crate::serve::{self, child};
 use crate::undo::rollback::{self, Request};
+use crate::undo::shown;
+use crate::{blame, verify};
 
 const HELP: &str = "\
 The agent of salt-rs on a host
@@ -23,9 +25,13 @@ Usage: salt-rs-minion COMMAND [--dir DIR]
 
 Commands:
   log [-n N] [--diff]       The change record, newest first
+  log verify                Check every record and every kept content
+  log blame PATH            Which runs made a path what it is, line by line
   status                    Generation, last run, and whether something is going on
-  rollback [--to GENERATION] [--plan] [--skip-conflicts] [--force]
-                            Back to the state before the last run, or after the given generation
+  rollback [--to GENERATION | --run RUN | --redo] [--plan] [--skip-conflicts] [--merge] [--force]
+           [--past-irreversible]
+                            Back to the state before the last run, after the given generation, before the given
+                            run, or (--redo) to before the last rollback
   confirm                   The last run stays, though no master confirmed it
   release                   Forget which master this host obeys; the next one that applies takes it over
   serve                     Serve a master over standard input and output (the master starts this)
@@ -52,6 +58,9 @@ struct Typed {
     count: usize,
     to: Option<u64>,
     run: Option<String>,
+    /// What is to be told of the record.
+    word: Option<String>,
+    path: Option<String>,
     flags: Vec<String>,
 }
 
@@ -92,6 +101,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Typed, String> {
         count: 0,
         to: None,
         run: None,
+        word: None,
+        path: None,
         flags: Vec::new(),
     };
     while let Some(word) = arguments.next() {
@@ -103,7 +114,20 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Typed, String> {
             "--run" => typed.run = Some(value("a run")?),
             "-h" | "--help" => typed.command = "help".to_owned(),
             "-V" | "--version" => typed.command = "version".to_owned(),
-            "--diff" | "--plan" | "--skip-conflicts" | "--force" => typed.flags.push(word),
+            "--diff"
+            | "--plan"
+            | "--skip-conflicts"
+            | "--force"
+            | "--merge"
+            | "--redo"
+            | "--past-irreversible" => {
+                typed.flags.push(word);
+            }
+            "verify" if typed.command == "log" && typed.word.is_none() => typed.word = Some(word),
+            "blame" if typed.command == "log" && typed.word.is_none() => {
+                typed.path = Some(value("a path")?);
+                typed.word = Some(word);
+            }
             "serve" | "run" | "guard" | "log" | "status" | "rollback" | "confirm" | "release"
                 if typed.command.is_empty() =>
             {
@@ -115,9 +139,21 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Typed, String> {
     let allowed: &[&str] = match typed.command.as_str() {
         "" => return Err("no command was given".to_owned()),
         "log" => &["--diff"],
-        "rollback" => &["--plan", "--skip-conflicts", "--force"],
+        "rollback" => &[
+            "--plan",
+            "--skip-conflicts",
+            "--force",
+            "--merge",
+            "--redo",
+            "--past-irreversible",
+        ],
         _ => &[],
     };
+    if usize::from(typed.to.is_some()) + usize::from(typed.run.is_some()) + usize::from(typed.has("--redo"))
+        > 1
+    {
+        return Err("--to, --run and --redo are three ways to say where to: give one".to_owned());
+    }
     match typed.flags.iter().find(|flag| !allowed.contains(&flag.as_str())) {
         Some(flag) => Err(format!("{} does not take {flag}", typed.command)),
         None => Ok(typed),
@@ -157,6 +193,20 @@ fn ended(done: Result<(), serve::ServeError>) -> u8 {
 
 fn show_log(typed: &Typed) -> Result<u8, JournalError> {
     let journal = Journal::open(&typed.dir)?;
+    match (typed.word.as_deref(), &typed.path) {
+        (Some("verify"), _) => {
+            let found = verify::verify(&journal)?;
+            say(&text::verified(&found))?;
+            return Ok(if found.damage.is_empty() { 0 } else { FAILED });
+        }
+        (_, Some(path)) => {
+            let mut system = Live::open(journal.objects().clone());
+            let found = blame::blame(&journal, &mut system, path, Private::Shown)?
+                .ok_or_else(|| JournalError::Unknown(format!("no run that is kept touched {path}")))?;
+            return say(&text::blame(&found));
+        }
+        _ => {}
+    }
     let list = log::list(&journal, &Shown::for_root(typed.count, typed.has("--diff")))?;
     let damage: Vec<String> = journal
         .runs()?
@@ -216,14 +266,22 @@ fn go_back(typed: &Typed) -> Result<u8, JournalError> {
         run: run.clone(),
         epoch: Fence::load(&typed.dir)?.epoch,
         by: "root on this host".to_owned(),
-        to: typed.to.map_or(BackTo::Previous, BackTo::Generation),
+        to: match (typed.to, &typed.run) {
+            (Some(generation), _) => BackTo::Generation(generation),
+            (None, Some(run)) => BackTo::BeforeRun(run.clone()),
+            (None, None) if typed.has("--redo") => BackTo::Redo,
+            (None, None) => BackTo::Previous,
+        },
         plan: typed.has("--plan"),
         confirm: None,
         skip_conflicts: typed.has("--skip-conflicts"),
         force: typed.has("--force"),
+        merge: typed.has("--merge"),
+        past_irreversible: typed.has("--past-irreversible"),
+        ..Rollback::default()
     };
     let mut system = Live::open(journal.objects().clone());
-    let report = if want.plan {
+    let mut report = if want.plan {
         rollback::preview(&journal, &mut system, &want)?
     } else {
         let lock = Lock::take(&typed.dir, &run)?;
@@ -237,6 +295,7 @@ fn go_back(typed: &Typed) -> Result<u8, JournalError> {
         };
         rollback::rollback(&journal, &mut system, &request, lock, &mut |_| {})?
     };
+    shown::explain(&journal, &mut system, &mut report, Private::Shown)?;
     say(&text::rollback(
         &FromMinion::RollbackReport(report.clone()),
         want.plan,
@@ -265,6 +324,11 @@ mod tests {
             (Some(12), true, Some("/x"))
         );
         assert_eq!(typed("log -n 3").expect("fine").count, 3);
+        assert_eq!(typed("log verify").expect("fine").word.as_deref(), Some("verify"));
+        assert_eq!(
+            typed("log blame /etc/motd").expect("fine").path.as_deref(),
+            Some("/etc/motd")
+        );
         for bad in [
             "",
             "nonsense",
@@ -272,6 +336,11 @@ mod tests {
             "rollback --to",
             "rollback --to x",
             "log log",
+            "log blame",
+            "log verify verify",
+            "verify",
+            "rollback --redo --to 3",
+            "log --merge",
             "--dir",
         ] {
             assert!(typed(bad).is_err(), "{bad}");

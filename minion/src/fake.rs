@@ -39,6 +39,8 @@ pub struct Fake {
     pub commands: BTreeMap<String, Vec<(Address, Value)>>,
     /// The object store.
     pub objects: BTreeMap<Digest, Vec<u8>>,
+    /// What was kept and is not whole any more.
+    pub damaged: BTreeSet<Digest>,
     /// Commands and pokes in the order in which they were done.
     pub log: Vec<String>,
     /// How often it was asked.
@@ -339,6 +341,13 @@ impl System for Fake {
         let digest = Digest::of(bytes);
         self.objects.insert(digest, bytes.to_vec());
         Ok(digest)
+    }
+
+    fn sound(&mut self, kept: &Digest) -> Result<(), String> {
+        match self.damaged.contains(kept) {
+            false => Ok(()),
+            true => Err(format!("object {kept} is damaged")),
+        }
     }
 
     fn observe(&mut self, acts: &[Act]) -> Result<Vec<PreImage>, Problem> {

@@ -363,11 +363,11 @@ pub(crate) fn take_back<S: System>(
         epoch: probation.epoch,
         by: "the guard of this host".to_owned(),
         to: BackTo::Generation(probation.to),
-        plan: false,
-        confirm: None,
-        // What somebody changed since stays and is told; the way back to the host must not hang on it.
+        // What somebody changed since stays and is told; the way back to the host must not hang on it, nor on what
+        // cannot come back.
         skip_conflicts: true,
-        force: false,
+        past_irreversible: true,
+        ..Rollback::default()
     };
     let request = Request {
         want: &want,

@@ -1,5 +1,6 @@
 //! The agent's hands: answers, acts, journal, undo. Plain threads, no runtime, no templates, no network.
 
+pub mod blame;
 pub mod cli;
 pub(crate) mod clock;
 pub mod converge;
@@ -24,3 +25,4 @@ pub mod serve;
 pub mod system;
 pub mod transact;
 pub mod undo;
+pub mod verify;

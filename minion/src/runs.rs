@@ -262,5 +262,6 @@ fn report(run: &str, ended: Ended, generation: u64, began: Instant) -> Report {
         peak_rss_kib: meter::peak_rss_kib(),
         cpu_ms: meter::cpu_ms(),
         orphans: Vec::new(),
+        chain: None,
     }
 }

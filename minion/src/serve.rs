@@ -130,12 +130,15 @@ impl Driver<'_> {
     fn run(&mut self, session: &mut Session<Live>) -> Result<(), ServeError> {
         loop {
             let event = match session.waiting() {
-                None => self.events.recv().unwrap_or(Event::Over(None)),
-                Some(run) => match self.events.recv_timeout(Duration::from_millis(500)) {
+                None if !session.holds() => self.events.recv().unwrap_or(Event::Over(None)),
+                waiting => match self.events.recv_timeout(Duration::from_millis(500)) {
                     Ok(event) => event,
                     Err(RecvTimeoutError::Disconnected) => Event::Over(None),
                     Err(RecvTimeoutError::Timeout) => {
-                        session.attend(&run)?;
+                        if let Some(run) = waiting {
+                            session.attend(&run)?;
+                        }
+                        session.let_go();
                         continue;
                     }
                 },

@@ -71,6 +71,15 @@ pub trait System {
         BTreeSet::new()
     }
 
+    /// Whether what is kept under a digest is there, byte for byte.
+    ///
+    /// # Errors
+    /// It is missing or damaged, in words.
+    fn sound(&mut self, kept: &Digest) -> Result<(), String> {
+        let _ = kept;
+        Ok(())
+    }
+
     /// Drops what was remembered between questions; called after every act.
     fn forget(&mut self);
 }
@@ -130,6 +139,10 @@ impl<S: System> System for &mut S {
 
     fn cleared(&self) -> BTreeSet<String> {
         (**self).cleared()
+    }
+
+    fn sound(&mut self, kept: &Digest) -> Result<(), String> {
+        (**self).sound(kept)
     }
 
     fn forget(&mut self) {

@@ -5,23 +5,30 @@
 //! since is a conflict; what we never changed stays as it is, attribute by attribute (R6). Running the result is
 //! [`rollback`]'s affair, through the same journaled acts as everything else.
 
+mod combine;
 mod commands;
 mod covered;
 mod database;
+mod decide;
+mod diff3;
 mod lines;
 mod merge;
 mod order;
 pub mod prune;
+mod range;
 pub mod rollback;
+pub mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::frame::{BackTo, Conflict};
-use proto::{Act, Address, Change, Command, Entry, Fidelity, Gather, Outcome, Poke, ProblemKind, Value};
+use proto::frame::Conflict;
+use proto::{Act, Address, Change, Command, Entry, Fidelity, Gather, Poke, ProblemKind, Value};
 
-use crate::journal::RunRecord;
+pub(crate) use diff3::{hunks, lines};
 use merge::{Merged, merge};
 use order::{Put, order, stronger};
+pub(crate) use range::led;
+pub use range::{NoTarget, fold, target};
 
 /// When an act happened: which run of the range, which act in it.
 type Moment = (usize, u64);
@@ -34,6 +41,8 @@ pub struct Fold {
     commands: Vec<Ran>,
     pokes: Vec<(Moment, String, Poke)>,
     lost: Vec<String>,
+    /// Which of those nothing was ever declared or kept for: going back past them has to be asked for (J5).
+    barriers: Vec<String>,
     /// The range holds something that has not been taken back yet.
     any: bool,
     /// An address that was back as before us begins anew with its next change.
@@ -131,115 +140,6 @@ impl Undo {
     }
 }
 
-/// Why a target cannot be gone back to.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NoTarget(String);
-
-/// The generation to go back to; `None` when nothing is left to undo.
-///
-/// # Errors
-/// No such generation or run, or more than one fits.
-pub fn target(history: &[RunRecord], to: &BackTo) -> Result<Option<u64>, NoTarget> {
-    let by_number: BTreeMap<u64, &RunRecord> = history
-        .iter()
-        .filter_map(|run| Some((run.generation()?, run)))
-        .gather();
-    let head = by_number.keys().next_back().copied().unwrap_or(0);
-    match to {
-        BackTo::Generation(number) if *number <= head => Ok(Some(*number)),
-        BackTo::Generation(number) => Err(NoTarget(format!(
-            "there is no generation {number}: this host is at generation {head}"
-        ))),
-        BackTo::BeforeRun(prefix) => {
-            let found: Vec<&RunRecord> = history
-                .iter()
-                .filter(|run| !prefix.is_empty() && run.header.run.starts_with(prefix))
-                .collect();
-            match found.as_slice() {
-                [run] => Ok(Some(run.header.parent)),
-                [] => Err(NoTarget(format!("run {prefix} changed nothing on this host"))),
-                _ => Err(NoTarget(format!(
-                    "several runs begin with {prefix}: give more of it"
-                ))),
-            }
-        }
-        BackTo::Previous => {
-            let mut number = head;
-            while let Some(run) = by_number.get(&number) {
-                match run.header.restores {
-                    // Going back was cut off or failed in the middle: go on with it.
-                    Some(restores) if !finished(run) => return Ok(Some(restores)),
-                    Some(restores) if restores < number => number = restores,
-                    _ => return Ok(Some(run.header.parent)),
-                }
-            }
-            Ok(None)
-        }
-    }
-}
-
-fn finished(run: &RunRecord) -> bool {
-    matches!(run.close, Some((Outcome::RolledBack | Outcome::Changed, _)))
-}
-
-/// Everything done after generation `back_to`. A run that went back whole stands for what led to where it went.
-///
-/// # Errors
-/// A run in between is damaged, or no longer kept.
-pub fn fold(history: &[RunRecord], back_to: u64) -> Result<Fold, NoTarget> {
-    let range = led(history, back_to)?;
-    let mut fold = Fold {
-        any: !range.is_empty(),
-        ..Fold::default()
-    };
-    for (place, run) in range.into_iter().enumerate() {
-        fold.add(place, &run.entries);
-    }
-    Ok(fold)
-}
-
-/// The runs that, done after generation `back_to`, led to where the host is, among those that made a generation.
-///
-/// # Errors
-/// As [`fold`].
-pub(crate) fn led<'a>(
-    history: impl IntoIterator<Item = &'a RunRecord>,
-    back_to: u64,
-) -> Result<Vec<&'a RunRecord>, NoTarget> {
-    // For each generation the runs that, done after `back_to`, lead to it.
-    let mut ranges: Vec<Vec<&RunRecord>> = vec![Vec::new()];
-    for run in history.into_iter().filter(|run| run.header.parent >= back_to) {
-        if let Some(damage) = run.damage.first() {
-            return Err(NoTarget(format!(
-                "the journal is damaged, so going back is not safe: {damage}"
-            )));
-        }
-        let next = back_to + ranges.len() as u64;
-        if run.header.parent + 1 != next {
-            return Err(NoTarget(format!("generation {next} is no longer in the journal")));
-        }
-        let whole = matches!(run.close, Some((Outcome::RolledBack, _)));
-        let same_as = run
-            .header
-            .restores
-            .filter(|_| whole)
-            .and_then(|to| to.checked_sub(back_to));
-        let range = match same_as.and_then(|place| ranges.get(place as usize)) {
-            Some(range) => range.clone(),
-            None => ranges
-                .last()
-                .into_iter()
-                .flatten()
-                .copied()
-                .chain([run])
-                .collect(),
-        };
-        ranges.push(range);
-    }
-    Ok(ranges.pop().unwrap_or_default())
-}
-
 impl Fold {
     /// The addresses whose live values [`Fold::settle`] needs.
     pub fn addresses(&self) -> Vec<Address> {
@@ -324,7 +224,7 @@ impl Fold {
                     self.ran(at, command, undo, touches, lost, fate);
                 }
                 Act::Poke { unit, how } => self.pokes.push((at, unit.clone(), *how)),
-                Act::Assign { .. } if !changes.is_empty() => self.lose(lost),
+                Act::Assign { .. } if !changes.is_empty() => self.bar(lost),
                 _ => {}
             }
         }
@@ -359,10 +259,15 @@ impl Fold {
             }
             (None, _) if !touches.is_empty() => {}
             (None, _) if lost.is_empty() => {
-                self.lose(&[format!("what the command {text:?} did: it declares no undo")]);
+                self.bar(&[format!("what the command {text:?} did: it declares no undo")]);
             }
-            (None, _) => self.lose(lost),
+            (None, _) => self.bar(lost),
         }
+    }
+
+    fn bar(&mut self, texts: &[String]) {
+        self.lose(texts);
+        self.barriers.extend_from_slice(texts);
     }
 
     fn lose(&mut self, texts: &[String]) {
@@ -429,6 +334,8 @@ impl Fold {
                     undo.conflicts.push(Conflict {
                         ours: touched.ours.clone(),
                         theirs: there.clone(),
+                        ours_diff: None,
+                        theirs_diff: None,
                     });
                     continue;
                 }

@@ -77,6 +77,7 @@ impl Host {
             attach: attach.map(str::to_owned),
             take_over: false,
             limits: Default::default(),
+            known: None,
         });
         session
     }
@@ -115,10 +116,7 @@ impl Host {
             epoch: self.runs,
             by: "me".into(),
             to: BackTo::Previous,
-            plan: false,
-            confirm: None,
-            skip_conflicts: false,
-            force: false,
+            ..Rollback::default()
         }));
     }
 

@@ -28,6 +28,9 @@ pub enum FromMaster {
         /// What the settings allow the host; stored there for what runs without the master.
         #[serde(default)]
         limits: Limits,
+        /// The end of this host's journal as the master knows it (J4): [`Chain::digest`].
+        #[serde(default)]
+        known: Option<Digest>,
     },
     /// Questions; answered by one [`FromMinion::Answers`] in the same order.
     Ask(Vec<Question>),
@@ -50,6 +53,13 @@ pub enum FromMaster {
         generation: Option<u64>,
         /// With unified diffs of text files.
         diff: bool,
+    },
+    /// Check the whole journal and every kept blob; answered by [`FromMinion::Value`].
+    Verify,
+    /// Which runs made a path what it is; answered by [`FromMinion::Value`].
+    Blame {
+        /// The path.
+        path: String,
     },
     /// Run a command for `salt-rs run`.
     Run(Command),
@@ -110,7 +120,7 @@ pub struct Apply {
 }
 
 /// What to go back to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollback {
     /// The master's id of this run.
     pub run: String,
@@ -129,14 +139,30 @@ pub struct Rollback {
     /// As in [`Apply::confirm`].
     #[serde(default)]
     pub confirm: Option<u64>,
+    /// Put text together where what goes back and what somebody changed since do not meet (J6).
+    #[serde(default)]
+    pub merge: bool,
+    /// Go back although something in between cannot be taken back (J5).
+    #[serde(default)]
+    pub past_irreversible: bool,
+    /// The first of two phases (J9): compare, check what is kept, take the lock and hold it for the second, which is
+    /// the same request without this, in the same session. A session that ends lets go.
+    #[serde(default)]
+    pub prepare: bool,
+    /// The generation the host was at when this was decided; at another one it is refused. `None` is any.
+    #[serde(default)]
+    pub at: Option<u64>,
 }
 
 /// Which generation to go back to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackTo {
     /// Before the newest run that is not itself undone.
+    #[default]
     Previous,
+    /// To before the newest going back that was not itself taken back.
+    Redo,
     /// To the end of this generation.
     Generation(u64),
     /// To before this run of the master's.
@@ -159,6 +185,9 @@ pub enum FromMinion {
         running: Option<String>,
         /// Report of the run the master asked for in `attach`, when it has ended.
         settled: Option<Report>,
+        /// The end of its journal.
+        #[serde(default)]
+        chain: Option<Chain>,
     },
     /// A sign of life while a run works; sent at least every 10 s.
     Alive,
@@ -254,6 +283,18 @@ pub struct RollbackReport {
     pub failed: Vec<String>,
     /// Milliseconds on the host.
     pub duration_ms: u64,
+    /// Texts that are put together: address, and the diff from what is there to what comes back.
+    #[serde(default)]
+    pub merged: Vec<(String, String)>,
+    /// Why it is refused, where that is not (only) for conflicts.
+    #[serde(default)]
+    pub refused: Vec<String>,
+    /// Further lines for people.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// The end of the journal afterwards.
+    #[serde(default)]
+    pub chain: Option<Chain>,
 }
 
 /// An address that is neither as we left it nor as it shall be.
@@ -263,4 +304,29 @@ pub struct Conflict {
     pub ours: Change,
     /// What is there now.
     pub theirs: crate::Value,
+    /// For a text file, what we did: the diff from before us to ours.
+    #[serde(default)]
+    pub ours_diff: Option<String>,
+    /// For a text file, what somebody did since: the diff from ours to what is there.
+    #[serde(default)]
+    pub theirs_diff: Option<String>,
+}
+
+/// The end of a host's journal, as its master keeps it to notice one that was cut or swapped (J4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chain {
+    /// The generation the host is at.
+    pub generation: u64,
+    /// The last record's checksum, keyed with the master's identity: it says nothing of what the journal holds.
+    pub digest: Digest,
+    /// Whether the journal goes on from the end that the master told; `None` when it told none.
+    #[serde(default)]
+    pub continues: Option<bool>,
+}
+
+impl Chain {
+    /// A record's checksum as a master may keep it.
+    pub fn keyed(master: &str, sum: &Digest) -> Digest {
+        Digest::of(format!("{master}\n{sum}"))
+    }
 }

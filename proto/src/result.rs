@@ -197,4 +197,7 @@ pub struct Report {
     /// What is left of states that are no longer in the tree.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orphans: Vec<Orphan>,
+    /// The end of the journal afterwards; what the journal itself keeps has none.
+    #[serde(default)]
+    pub chain: Option<crate::frame::Chain>,
 }

@@ -136,6 +136,7 @@ fn hello() -> Vec<u8> {
         attach: None,
         take_over: false,
         limits: Default::default(),
+        known: None,
     };
     control(&hello).unwrap()
 }
@@ -167,10 +168,7 @@ fn rollback(epoch: u64) -> Vec<u8> {
         epoch,
         by: "test@test".into(),
         to: BackTo::Previous,
-        plan: false,
-        confirm: None,
-        skip_conflicts: false,
-        force: false,
+        ..Rollback::default()
     };
     let mut flight = hello();
     flight.extend(control(&FromMaster::Rollback(rollback)).unwrap());

@@ -180,7 +180,9 @@ fn it_converges_and_goes_back_unmodified() {
     assert_eq!(touched(&again), ALWAYS);
 
     // And back to before the first of it.
-    project.salt_rs(&["rollback", "--to", "0", "--json"]).expect(0);
+    project
+        .salt_rs(&["rollback", "--to", "0", "--past-irreversible", "--json"])
+        .expect(0);
     let mut left = Vec::new();
     for (host, before) in lab.hosts().iter().zip(&before) {
         let after = picture(host);

@@ -42,6 +42,12 @@ pub(super) struct Rollback {
     force: bool,
     #[command(flatten)]
     probation: Probation,
+    /// Where somebody edited a text elsewhere than we did, keep their edit and take back ours
+    #[arg(long, conflicts_with = "force")]
+    merge: bool,
+    /// Go back although something in between cannot be taken back, such as a command without `undo`
+    #[arg(long)]
+    past_irreversible: bool,
 }
 
 impl Rollback {
@@ -77,10 +83,13 @@ pub(super) fn perform(command: &Rollback, context: &Context) -> Result<RunResult
         skip_conflicts: command.skip_conflicts,
         force: command.force,
         confirm: command.probation.window(&context.settings),
+        merge: command.merge,
+        past_irreversible: command.past_irreversible,
+        ..Request::default()
     };
     let order: Vec<String> = hosts.iter().map(|host| host.id.clone()).collect();
     let looked = all(context, hosts, ask(true))?;
-    let refused = looked.values().any(|told| matches!(&told.answer, Ok(FromMinion::RollbackReport(report)) if !report.conflicts.is_empty() && !command.skip_conflicts && !command.force));
+    let refused = looked.values().any(|told| matches!(&told.answer, Ok(FromMinion::RollbackReport(report)) if report.outcome == Outcome::Refused));
     let broken = looked.values().any(|told| told.answer.is_err());
     let stopped = command.plan || refused || broken;
     let (told, open) = if stopped {

@@ -135,7 +135,7 @@ impl Contact {
     /// Any [`Trouble`].
     pub async fn greet(fleet: &Fleet, host: &Host) -> Result<Self, Trouble> {
         let attach = host.memory.unsettled.as_ref().map(ToString::to_string);
-        let greeting = greeting(&fleet.master, attach, fleet.take_over, &fleet.limits)?;
+        let greeting = greeting(&fleet.master, attach, fleet.take_over, &fleet.limits, None)?;
         let mut contact = Self::open(fleet, host, &greeting, Gate::opened()).await?;
         match contact.link.next(fleet.patience).await? {
             FromMinion::Welcome {

@@ -53,6 +53,7 @@ async fn talk(
         host.memory.unsettled.as_ref().map(ToString::to_string),
         fleet.take_over,
         &fleet.limits,
+        None,
     )?;
     flight.extend(control(request)?);
     let contact = slot.insert(Contact::open(fleet, host, &flight, Gate::opened()).await?);

@@ -128,6 +128,19 @@ pub(super) fn rollback(message: &FromMinion, plan: bool) -> String {
         ] {
             writeln!(out, "    {whose:<10} {}", clean(&short(value))).ok();
         }
+        for (whose, diff) in [
+            ("ours:", &conflict.ours_diff),
+            ("since then:", &conflict.theirs_diff),
+        ] {
+            texts(&mut out, whose, diff.as_deref().unwrap_or_default());
+        }
+    }
+    for (address, diff) in &report.merged {
+        writeln!(out, "  merged {}", clean(address)).ok();
+        texts(&mut out, "comes back as:", diff);
+    }
+    for why in &report.refused {
+        writeln!(out, "  refused: {}", clean(why)).ok();
     }
     for lost in &report.lost {
         writeln!(out, "  cannot come back: {}", clean(lost)).ok();
@@ -136,8 +149,13 @@ pub(super) fn rollback(message: &FromMinion, plan: bool) -> String {
         writeln!(out, "  failed: {}", clean(failed)).ok();
     }
     let end = match report.outcome {
+        Outcome::Refused if report.conflicts.is_empty() => {
+            "refused; nothing was touched (--past-irreversible goes back past what cannot be taken back,\n\
+             --skip-conflicts leaves what is damaged)"
+                .to_owned()
+        }
         Outcome::Refused => "refused: somebody changed since what would be taken back; nothing was touched\n\
-             see --skip-conflicts and --force"
+             see --merge, --skip-conflicts and --force"
             .to_owned(),
         Outcome::Ok => "nothing to take back".to_owned(),
         Outcome::Failed => format!(
@@ -151,6 +169,88 @@ pub(super) fn rollback(message: &FromMinion, plan: bool) -> String {
         ),
     };
     writeln!(out, "{end}").ok();
+    out
+}
+
+/// A diff below its heading; nothing where there is none.
+fn texts(out: &mut String, heading: &str, diff: &str) {
+    if diff.is_empty() {
+        return;
+    }
+    writeln!(out, "    {heading}").ok();
+    for line in diff.lines() {
+        writeln!(out, "      {}", clean(line)).ok();
+    }
+}
+
+/// What checking the journal found.
+pub(super) fn verified(found: &crate::verify::Verified) -> String {
+    let mut out = String::new();
+    for line in &found.damage {
+        writeln!(out, "damaged: {}", clean(line)).ok();
+    }
+    for line in &found.notes {
+        writeln!(out, "note: {}", clean(line)).ok();
+    }
+    let sound = if found.damage.is_empty() {
+        "sound"
+    } else {
+        "DAMAGED"
+    };
+    writeln!(
+        out,
+        "generation {}: {} runs, {} records, {} objects, {} bytes: {sound}",
+        found.generation, found.runs, found.entries, found.objects, found.bytes
+    )
+    .ok();
+    out
+}
+
+/// Who made a path what it is.
+pub(super) fn blame(found: &serde_json::Value) -> String {
+    use serde_json::Value as Json;
+    let mut out = String::new();
+    let list = |name: &str| {
+        found
+            .get(name)
+            .and_then(Json::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let field = |of: &Json, name: &str| match of.get(name) {
+        None | Some(Json::Null) => String::new(),
+        Some(Json::String(text)) => clean(text),
+        Some(other) => other.to_string(),
+    };
+    let whose = |of: &Json| match field(of, "by") {
+        by if by.is_empty() => "before".to_owned(),
+        by => by,
+    };
+    for run in list("runs") {
+        let words = [
+            "generation",
+            "started",
+            "run",
+            "by",
+            "commit",
+            "sls",
+            "state",
+            "id",
+        ];
+        let words: Vec<String> = words.iter().map(|name| field(&run, name)).collect();
+        writeln!(out, "{}", words.join(" ").trim_end()).ok();
+    }
+    for (name, part) in found
+        .get("attributes")
+        .and_then(Json::as_object)
+        .into_iter()
+        .flatten()
+    {
+        writeln!(out, "  {:>8} {name} {}", whose(part), field(part, "value")).ok();
+    }
+    for line in list("lines") {
+        writeln!(out, "  {:>8} | {}", whose(&line), field(&line, "text").trim_end()).ok();
+    }
     out
 }
 

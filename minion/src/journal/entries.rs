@@ -92,6 +92,15 @@ pub fn read(path: &Path) -> Result<Entries, JournalError> {
     Ok(read)
 }
 
+/// The checksum before and that of every whole record of a file, in order. Nothing is checked.
+pub(crate) fn ends(bytes: &[u8]) -> Vec<(Digest, Digest)> {
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let whole = lines.filter_map(|line| std::str::from_utf8(line.strip_suffix(b"\n")?).ok());
+    whole
+        .filter_map(|line| split(line).map(|(_, prev, sum, _)| (prev, sum)))
+        .collect()
+}
+
 struct Record {
     seq: u64,
     prev: Digest,
@@ -99,17 +108,19 @@ struct Record {
     entry: Entry,
 }
 
+/// The parts of a line: number, checksum before, checksum, the entry's own bytes.
+fn split(text: &str) -> Option<(u64, Digest, Digest, &str)> {
+    let rest = text.strip_prefix("{\"seq\":")?;
+    let (seq, rest) = rest.split_once(",\"prev\":\"")?;
+    let (prev, rest) = rest.split_once("\",\"sum\":\"")?;
+    let (sum, rest) = rest.split_once("\",\"entry\":")?;
+    let body = rest.strip_suffix('}')?;
+    Some((seq.parse().ok()?, prev.parse().ok()?, sum.parse().ok()?, body))
+}
+
 fn parse(line: &[u8]) -> Result<Record, &'static str> {
-    const SHAPE: &str = "not a record";
     let text = std::str::from_utf8(line).map_err(|_| "not UTF-8")?;
-    let rest = text.strip_prefix("{\"seq\":").ok_or(SHAPE)?;
-    let (seq, rest) = rest.split_once(",\"prev\":\"").ok_or(SHAPE)?;
-    let (prev, rest) = rest.split_once("\",\"sum\":\"").ok_or(SHAPE)?;
-    let (sum, rest) = rest.split_once("\",\"entry\":").ok_or(SHAPE)?;
-    let body = rest.strip_suffix('}').ok_or(SHAPE)?;
-    let seq: u64 = seq.parse().map_err(|_| SHAPE)?;
-    let prev: Digest = prev.parse().map_err(|_| SHAPE)?;
-    let sum: Digest = sum.parse().map_err(|_| SHAPE)?;
+    let (seq, prev, sum, body) = split(text).ok_or("not a record")?;
     if checksum(seq, &prev, body) != sum {
         return Err("its checksum does not fit");
     }

@@ -10,6 +10,7 @@
 //! [`crate::undo`]'s affair. docs/journal.md has the format and the crash table.
 
 pub mod base;
+pub mod chain;
 pub mod entries;
 mod files;
 pub mod head;
@@ -27,7 +28,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use proto::journal::FORMAT;
-use proto::{Act, Change, Digest, Entry, Generation, Outcome, Problem, ProblemKind, Report, RunHeader};
+use proto::{Act, Change, Entry, Generation, Outcome, Problem, ProblemKind, Report, RunHeader};
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Outside;
@@ -386,7 +387,8 @@ pub(crate) fn net<'a>(changes: impl Iterator<Item = &'a Change>) -> Vec<Change> 
     found
 }
 
-fn record(number: u64, read: Entries) -> Option<RunRecord> {
+/// A run from what was read of it; `None` when not even its header became durable.
+pub(crate) fn record(number: u64, read: Entries) -> Option<RunRecord> {
     let mut found = RunRecord {
         number,
         header: RunHeader::default(),
@@ -421,19 +423,6 @@ fn record(number: u64, read: Entries) -> Option<RunRecord> {
 fn newer(format: &str) -> bool {
     let major = |text: &str| text.split('.').next().map(str::to_owned);
     !format.is_empty() && major(format) != major(FORMAT)
-}
-
-/// The chain head after a run, for the master to notice a truncated or swapped journal (J4).
-///
-/// # Errors
-/// The newest run cannot be read.
-pub fn chain_head(journal: &Journal) -> Result<Digest, JournalError> {
-    match journal.runs()?.last() {
-        Some(number) if journal.entries_path(*number).exists() => {
-            Ok(entries::read(&journal.entries_path(*number))?.head)
-        }
-        _ => Ok(entries::origin()),
-    }
 }
 
 #[cfg(test)]

@@ -134,6 +134,32 @@ impl Objects {
         }
     }
 
+    /// Checks an object against its name without holding it in memory; its length.
+    ///
+    /// # Errors
+    /// As [`Objects::get`].
+    pub fn check(&self, digest: &Digest) -> io::Result<u64> {
+        use sha2::Digest as _;
+        let mut file = File::open(self.path(digest))?;
+        let mut hasher = Digest::hasher();
+        let mut buffer = vec![0; 64 << 10];
+        let mut size = 0;
+        loop {
+            let count = file.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            hasher.update(&buffer[..count]);
+            size += count as u64;
+        }
+        if Digest::finish(hasher) == *digest {
+            Ok(size)
+        } else {
+            let text = format!("object {digest} is damaged");
+            Err(io::Error::new(io::ErrorKind::InvalidData, text))
+        }
+    }
+
     /// Removes what interrupted writers left; those of living processes are still being written.
     ///
     /// # Errors

@@ -4,7 +4,8 @@ use super::*;
 use crate::fake::file;
 use crate::probe::path;
 use crate::scratch::Scratch;
-use proto::{Address, ChunkId, PreImage, StateResult, Value};
+use proto::frame::Chain;
+use proto::{Address, ChunkId, Digest, PreImage, StateResult, Value};
 
 fn id() -> ChunkId {
     ChunkId {
@@ -62,6 +63,7 @@ fn report(run: &str) -> Report {
         peak_rss_kib: 0,
         cpu_ms: 0,
         orphans: Vec::new(),
+        chain: None,
     }
 }
 
@@ -88,6 +90,67 @@ fn a_run_that_changes_nothing_leaves_only_when_it_ended() {
     assert_eq!(journal.report_of("other").expect("readable"), None);
 }
 
+/// The last checksum of the newest run.
+fn end(journal: &Journal) -> Digest {
+    let newest = journal.runs().expect("readable").pop();
+    newest.map_or_else(entries::origin, |number| {
+        entries::read(&journal.entries_path(number))
+            .expect("readable")
+            .head
+    })
+}
+
+#[test]
+fn a_journal_that_was_cut_or_swapped_does_not_go_on_from_the_end_that_was_known() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(scratch.root()).expect("room");
+    let chain = |known: Option<&Digest>| chain::chain(&journal, "m", known).expect("readable");
+    let nothing = chain(None);
+    assert_eq!((nothing.generation, nothing.continues), (0, None));
+    let write = |run: &str, changes: Vec<Change>| {
+        let mut open = begin(&journal, run);
+        open.append(&intent(0)).expect("room");
+        open.append(&done(0, changes)).expect("room");
+        open.close(Outcome::Changed, Some(report(run))).expect("room");
+    };
+    let mut ends = vec![nothing.digest];
+    for (run, changes) in [("a", vec![change()]), ("b", vec![]), ("c", vec![change()])] {
+        write(run, changes);
+        assert_eq!(Chain::keyed("m", &end(&journal)), chain(None).digest);
+        ends.push(chain(None).digest);
+    }
+    for known in &ends {
+        assert_eq!(chain(Some(known)).continues, Some(true));
+    }
+    write("d", vec![change()]);
+    // The run that changed nothing was tidied away by now; that is no cut.
+    assert!(
+        ends.iter()
+            .all(|known| chain(Some(known)).continues == Some(true))
+    );
+    let last = chain(None).digest;
+    assert_eq!(
+        chain::chain(&journal, "other", Some(&last))
+            .expect("readable")
+            .continues,
+        Some(false)
+    );
+    let newest = journal.entries_path(journal.runs().expect("readable").pop().expect("one"));
+    let whole = fs::read(&newest).expect("readable");
+    let cut: Vec<u8> = whole
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(3)
+        .flatten()
+        .copied()
+        .collect();
+    fs::write(&newest, cut).expect("room");
+    assert_eq!(chain(Some(&last)).continues, Some(false), "its end was cut off");
+    fs::write(&newest, whole).expect("room");
+    assert_eq!(chain(Some(&last)).continues, Some(true));
+    fs::remove_dir_all(newest.parent().expect("a folder")).expect("there");
+    assert_eq!(chain(Some(&last)).continues, Some(false), "a run is gone");
+}
+
 #[test]
 fn runs_chain_and_only_those_that_changed_something_make_a_generation() {
     let scratch = Scratch::new();
@@ -97,7 +160,7 @@ fn runs_chain_and_only_those_that_changed_something_make_a_generation() {
         ("b", vec![], 1),
         ("c", vec![change()], 2),
     ] {
-        let before = chain_head(&journal).expect("readable");
+        let before = end(&journal);
         let mut open = begin(&journal, run);
         open.append(&Entry::State(StateResult::met(&id(), "s")))
             .expect("room");

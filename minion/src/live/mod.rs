@@ -415,6 +415,14 @@ impl System for Live {
         self.cleared.clone()
     }
 
+    fn sound(&mut self, kept: &Digest) -> Result<(), String> {
+        let checked = self.objects.check(kept).map(drop);
+        checked.map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => format!("object {kept}, which it needs, is not kept any more"),
+            _ => error.to_string(),
+        })
+    }
+
     fn forget(&mut self) {
         self.grains.clear();
         self.units.clear();

@@ -21,12 +21,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{LIMIT, Line, ServeError, outward};
 use crate::guard::entry::OUTSIDE;
+use crate::journal::chain::chain;
 use crate::journal::lock::Lock;
 use crate::journal::{Journal, JournalError, place, recover};
 use crate::live::Live;
+use crate::log::Private;
 use crate::runs::{self, Job};
 use crate::system::System;
 use crate::undo::rollback::{self, Request};
+use crate::undo::shown;
 
 /// What a run of its own is to do, and for whom.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -199,10 +202,12 @@ pub fn perform<S: System>(
                 prune: apply.prune,
             };
             let mut tell = |entry: &proto::Entry| tell(&FromMinion::Entry(scrubber.entry(entry)));
-            runs::apply(journal, system, job, lock, &mut tell).map(FromMinion::Report)
+            let mut report = runs::apply(journal, system, job, lock, &mut tell)?;
+            report.chain = chain(journal, &task.master, None).ok();
+            Ok(FromMinion::Report(report))
         }
         What::Rollback(want) => {
-            recover::recover(journal, system)?;
+            let recovered = recover::recover(journal, system)?;
             let request = Request {
                 want,
                 master: &task.master,
@@ -210,7 +215,12 @@ pub fn perform<S: System>(
             };
             let scrubber = outward::Scrubber::default();
             let mut tell = |entry: &proto::Entry| tell(&FromMinion::Entry(scrubber.entry(entry)));
-            let report = rollback::rollback(journal, system, &request, lock, &mut tell)?;
+            let mut report = rollback::rollback(journal, system, &request, lock, &mut tell)?;
+            shown::explain(journal, system, &mut report, Private::Hidden)?;
+            report
+                .notes
+                .extend(recovered.into_iter().flat_map(|found| found.notes));
+            report.chain = chain(journal, &task.master, None).ok();
             Ok(FromMinion::RollbackReport(outward::rollback(report)))
         }
     }

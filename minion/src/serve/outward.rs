@@ -74,7 +74,7 @@ impl Scrubber {
 /// A rollback's report as it may leave the host.
 pub fn rollback(mut report: RollbackReport) -> RollbackReport {
     report.restored = report.restored.iter().map(change).collect();
-    for Conflict { ours, theirs } in &mut report.conflicts {
+    for Conflict { ours, theirs, .. } in &mut report.conflicts {
         *ours = change(ours);
         *theirs = value(theirs);
     }

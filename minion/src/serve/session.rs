@@ -3,21 +3,26 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use proto::frame::{Apply, Limits, PROTOCOL, Rollback};
+use proto::frame::{Apply, Limits, PROTOCOL, Rollback, RollbackReport};
 use proto::{
-    Answer, Catalog, Digest, Entry, FromMaster, FromMinion, Gather, Question, Sourced, chunk::SourcedKind,
+    Answer, Catalog, Digest, Entry, FromMaster, FromMinion, Gather, Outcome, Question, Sourced,
+    chunk::SourcedKind,
 };
 
 use super::child::{self, Task, What};
 use super::{Line, ServeError, outward};
+use crate::blame;
 use crate::guard::{self, probation::Caller};
+use crate::journal::chain::chain;
 use crate::journal::lock::{self, Fence, Lock};
-use crate::journal::{Journal, JournalError, limits};
-use crate::log;
+use crate::journal::{Journal, JournalError, limits, recover};
+use crate::log::{self, Private};
 use crate::runs::{self, Job};
 use crate::system::System;
-use crate::undo::rollback;
+use crate::undo::{rollback, shown};
+use crate::verify;
 
 /// What the driver does after a frame.
 #[derive(Debug)]
@@ -48,7 +53,20 @@ pub struct Session<S> {
     awaited: BTreeSet<Digest>,
     /// A run of another session that this one waits for, on the master's wish.
     attached: Option<String>,
+    /// The lock of a rollback that was prepared and waits for its second phase (J9).
+    held: Option<Held>,
 }
+
+/// What the first phase of a rollback holds.
+#[derive(Debug)]
+struct Held {
+    run: String,
+    lock: Lock,
+    since: Instant,
+}
+
+/// A second phase that does not come in this time finds the lock free again; it then compares anew.
+const HOLD: Duration = Duration::from_secs(300);
 
 impl<S: System> Session<S> {
     /// A session that has not heard anything yet.
@@ -65,12 +83,23 @@ impl<S: System> Session<S> {
             pending: None,
             awaited: BTreeSet::new(),
             attached: None,
+            held: None,
         }
     }
 
     /// The run this session waits for, to look at between frames.
     pub fn waiting(&self) -> Option<String> {
         self.attached.clone()
+    }
+
+    /// Whether a prepared rollback holds the lock, to be looked at between frames.
+    pub const fn holds(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Lets go of a prepared rollback whose second phase does not come.
+    pub fn let_go(&mut self) {
+        self.held = self.held.take().filter(|held| held.since.elapsed() < HOLD);
     }
 
     /// Looks whether the run that the master asked for has ended.
@@ -144,6 +173,7 @@ impl<S: System> Session<S> {
             attach,
             take_over,
             limits,
+            known,
         } = said
         else {
             self.line
@@ -168,6 +198,7 @@ impl<S: System> Session<S> {
             epoch: Fence::load(self.journal.dir())?.epoch,
             running,
             settled,
+            chain: Some(chain(&self.journal, &master, known.as_ref())?),
         };
         self.line.say(&welcome)?;
         if protocol != PROTOCOL {
@@ -182,6 +213,7 @@ impl<S: System> Session<S> {
     fn answer(&mut self, master: &str, said: FromMaster) -> Result<Next, ServeError> {
         // What was remembered may be as old as the session.
         self.system.forget();
+        let held = self.held.take();
         match said {
             FromMaster::Hello { .. } => {
                 self.line
@@ -231,7 +263,15 @@ impl<S: System> Session<S> {
             }
             FromMaster::Rollback(want) => {
                 self.cancel.store(false, Ordering::Relaxed);
-                return self.rollback(master, want);
+                return self.rollback(master, want, held);
+            }
+            FromMaster::Verify => {
+                let found = verify::verify(&self.journal)?;
+                self.line.say(&FromMinion::Value(Some(found.document())))?;
+            }
+            FromMaster::Blame { path } => {
+                let found = blame::blame(&self.journal, &mut self.system, &path, Private::Hidden)?;
+                self.line.say(&FromMinion::Value(found))?;
             }
         }
         Ok(Next::Listen)
@@ -390,19 +430,59 @@ impl<S: System> Session<S> {
         }
     }
 
-    fn rollback(&mut self, master: &str, want: Rollback) -> Result<Next, ServeError> {
+    fn rollback(&mut self, master: &str, want: Rollback, held: Option<Held>) -> Result<Next, ServeError> {
         if want.plan {
-            let report = rollback::preview(&self.journal, &mut self.system, &want)?;
-            self.line
-                .say(&FromMinion::RollbackReport(outward::rollback(report)))?;
+            let report = self.previewed(&want)?;
+            self.line.say(&FromMinion::RollbackReport(report))?;
             return Ok(Next::Listen);
         }
         if self.fenced(master, want.epoch, None)? {
             return Ok(Next::Listen);
         }
-        let lock = Lock::take(self.journal.dir(), &want.run)?;
+        if !want.prepare
+            && let Some(report) = self.journal.report_of(&want.run)?
+        {
+            // Done already, and its end was not heard: nothing is done twice (M1).
+            let report = guard::as_it_stands(&self.journal, report)?;
+            self.line.say(&FromMinion::Report(report))?;
+            return Ok(Next::Listen);
+        }
+        let lock = match held {
+            Some(held) if held.run == want.run => held.lock,
+            other => {
+                drop(other);
+                Lock::take(self.journal.dir(), &want.run)?
+            }
+        };
+        if want.prepare {
+            return self.prepare(&want, lock);
+        }
         self.fence(master, want.epoch, None)?;
         Ok(self.start(master, What::Rollback(want), lock))
+    }
+
+    /// The first phase: all that could be refused is found out now, and nothing changes under it until the second.
+    fn prepare(&mut self, want: &Rollback, lock: Lock) -> Result<Next, ServeError> {
+        let recovered = recover::recover(&self.journal, &mut self.system)?;
+        let mut report = self.previewed(want)?;
+        report
+            .notes
+            .extend(recovered.into_iter().flat_map(|found| found.notes));
+        if report.outcome != Outcome::Refused {
+            self.held = Some(Held {
+                run: want.run.clone(),
+                lock,
+                since: Instant::now(),
+            });
+        }
+        self.line.say(&FromMinion::RollbackReport(report))?;
+        Ok(Next::Listen)
+    }
+
+    fn previewed(&mut self, want: &Rollback) -> Result<RollbackReport, JournalError> {
+        let mut report = rollback::preview(&self.journal, &mut self.system, want)?;
+        shown::explain(&self.journal, &mut self.system, &mut report, Private::Hidden)?;
+        Ok(outward::rollback(report))
     }
 
     fn fence(&self, master: &str, epoch: u64, catalog: Option<Digest>) -> Result<(), ServeError> {

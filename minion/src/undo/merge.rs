@@ -94,7 +94,7 @@ fn three<'a, T: PartialEq>(before: &'a T, after: &'a T, live: &'a T) -> Option<&
 }
 
 /// The same for any two values of one kind, over all their attributes; modification times go with the contents.
-fn attributes(before: &Value, after: &Value, live: &Value) -> Option<Value> {
+pub(super) fn attributes(before: &Value, after: &Value, live: &Value) -> Option<Value> {
     let (before_json, after_json, live_json) = (json(before)?, json(after)?, json(live)?);
     let kind = |value: &Json| value.as_object().and_then(|map| map.keys().next().cloned());
     if kind(&before_json)? != kind(&after_json)? || kind(&after_json)? != kind(&live_json)? {

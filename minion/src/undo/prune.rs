@@ -71,6 +71,10 @@ pub fn prune<S: System>(
         lost: std::mem::take(&mut decided.undo.lost),
         failed: Vec::new(),
         duration_ms: 0,
+        merged: Vec::new(),
+        refused: Vec::new(),
+        notes: Vec::new(),
+        chain: None,
     };
     let undo = std::mem::take(&mut decided.undo);
     let back = Back {

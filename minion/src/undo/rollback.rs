@@ -6,8 +6,10 @@ use std::time::Instant;
 use proto::frame::{Rollback, RollbackReport};
 use proto::{Act, Address, Answer, Change, Outcome, Poke, Question, Report, RunHeader, Value};
 
-use super::database::{Silent, is_mysql};
-use super::{Step, Undo, below, fold, lines, target};
+use super::database::is_mysql;
+use super::decide::decide;
+pub(super) use super::decide::look;
+use super::{Step, Undo, below};
 use crate::journal::lock::Lock;
 use crate::journal::{Journal, JournalError, Record};
 use crate::meets::meets;
@@ -131,6 +133,7 @@ pub fn summary(report: &RollbackReport) -> Report {
         peak_rss_kib: 0,
         cpu_ms: 0,
         orphans: Vec::new(),
+        chain: None,
     }
 }
 
@@ -160,93 +163,6 @@ fn gone(to: &Value, live: &Value) -> bool {
     match (to, live) {
         (Value::Unit(to), Value::Unit(live)) => !to.active && !live.known && !live.active,
         _ => false,
-    }
-}
-
-struct Decided {
-    to: u64,
-    at: u64,
-    undo: Undo,
-    live: BTreeMap<Address, Value>,
-}
-
-fn decide<S: System>(journal: &Journal, system: &mut S, want: &Rollback) -> Result<Decided, JournalError> {
-    let history = journal.history()?;
-    let at = journal.generation()?;
-    let unknown = |error: super::NoTarget| JournalError::Unknown(error.to_string());
-    let Some(to) = target(&history, &want.to).map_err(unknown)? else {
-        return Ok(Decided {
-            to: at,
-            at,
-            undo: Undo::default(),
-            live: BTreeMap::new(),
-        });
-    };
-    let fold = fold(&history, to).map_err(unknown)?;
-    let (live, silent) = look(system, fold.addresses())?;
-    let merged = lines::tables(system, &fold, &live);
-    let mut undo = fold.settle(&live, &merged, want.force);
-    undo.add_silent(&fold, &silent, want.skip_conflicts || want.force);
-    Ok(Decided { to, at, undo, live })
-}
-
-/// What is there, and which database servers do not answer.
-pub(super) fn look<S: System>(
-    system: &mut S,
-    addresses: Vec<Address>,
-) -> Result<(BTreeMap<Address, Value>, Vec<Silent>), JournalError> {
-    let ask: Vec<Question> = addresses.iter().cloned().map(Question::Read).collect();
-    let answers = system.answer(&ask);
-    let (mut live, mut silent) = (BTreeMap::new(), Vec::new());
-    for (at, answer) in addresses.into_iter().zip(answers) {
-        match answer {
-            Answer::Value(value) => drop(live.insert(at, value)),
-            Answer::Failed(why) if is_mysql(&at) => silent.push((at, why)),
-            other => return Err(JournalError::Unknown(format!("cannot look at {at}: {other:?}"))),
-        }
-    }
-    Ok((live, silent))
-}
-
-impl Decided {
-    fn report(&self, want: &Rollback, began: Instant) -> RollbackReport {
-        let restored: Vec<Change> = self
-            .undo
-            .steps
-            .iter()
-            .filter_map(|step| match step {
-                Step::Put { at, expect, to } => Some(Change {
-                    at: at.clone(),
-                    before: expect.clone(),
-                    after: to.clone(),
-                }),
-                Step::Late { ours } => Some(Change {
-                    at: ours.at.clone(),
-                    before: ours.after.clone(),
-                    after: ours.before.clone(),
-                }),
-                _ => None,
-            })
-            .collect();
-        let outcome = if !self.undo.conflicts.is_empty() && !want.skip_conflicts && !want.force {
-            Outcome::Refused
-        } else if self.undo.steps.is_empty() {
-            Outcome::Ok
-        } else {
-            Outcome::Changed
-        };
-        RollbackReport {
-            run: want.run.clone(),
-            outcome,
-            to: self.to,
-            generation: self.at,
-            previous_generation: self.at,
-            restored,
-            conflicts: self.undo.conflicts.clone(),
-            lost: self.undo.lost.clone(),
-            failed: Vec::new(),
-            duration_ms: began.elapsed().as_millis() as u64,
-        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! A law that fails prints its seed and the smallest case found that still fails. `SALT_RS_LAWS=whole` proves them on as
 //! many cases as the threat model asks for, otherwise it is a sample.
 
+mod asked;
 mod edits;
 mod histories;
 mod plans;
@@ -30,8 +31,8 @@ use crate::journal::{Journal, Record, recover};
 use crate::probe::{self, catalog, chunk, needs, package, path, set};
 use crate::runs::{Job, apply};
 use crate::scratch::Scratch;
-use proto::frame::{Rollback, RollbackReport};
-use proto::{Catalog, Meta, Problem, Report, RequisiteKind, RunHeader, Unit};
+use proto::frame::{BackTo, Rollback, RollbackReport};
+use proto::{Catalog, Meta, Outcome, Problem, Report, RequisiteKind, RunHeader, Unit};
 use serde_json::json;
 use world::{World, differ, unit};
 
@@ -90,10 +91,9 @@ impl Host {
             epoch: 0,
             by: "me".into(),
             to,
-            plan: false,
-            confirm: None,
-            skip_conflicts: false,
-            force: false,
+            // What stops at something that cannot come back is told in `asked`.
+            past_irreversible: true,
+            ..Rollback::default()
         }
     }
 

@@ -60,6 +60,7 @@ pub(super) fn no_op(host: &Host, delay: Duration) -> Result<Trip, Missing> {
         attach: None,
         take_over: false,
         limits: Default::default(),
+        known: None,
     }])?;
     let request = |number: usize| -> Result<FromMaster, Missing> {
         Ok(FromMaster::Apply(Apply {

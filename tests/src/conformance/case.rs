@@ -234,7 +234,8 @@ impl Run {
     /// Takes everything back; says what is not as it was at the start although nothing was said about it.
     fn back(&self, start: &Json) -> Result<Option<String>, OsError> {
         let words = ["rollback", "--local", "--json", "--id", &self.minion, "--to", "0"];
-        let ran = self.salt_rs(&words.map(str::to_owned));
+        let words = words.into_iter().chain(["--past-irreversible"]);
+        let ran = self.salt_rs(&words.map(str::to_owned).collect::<Vec<_>>());
         let left = different(start, &self.normal.listing()?);
         // A command that declares no undo is named in the report, and may have done anything.
         let told = ran.stdout.contains("cannot come back");

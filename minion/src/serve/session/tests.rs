@@ -87,6 +87,7 @@ impl Host {
             attach: None,
             take_over,
             limits: Default::default(),
+            known: None,
         });
         self.heard.take()
     }
@@ -195,6 +196,7 @@ fn hello_comes_first_and_once() {
         attach: None,
         take_over: false,
         limits: Default::default(),
+        known: None,
     };
     assert!(matches!(host.hear(again), Next::End));
     host.again();
@@ -204,6 +206,7 @@ fn hello_comes_first_and_once() {
         attach: None,
         take_over: false,
         limits: Default::default(),
+        known: None,
     };
     assert!(matches!(host.hear(other), Next::End));
     assert_eq!(
@@ -294,10 +297,7 @@ fn an_older_or_foreign_master_is_refused_until_it_takes_over() {
             epoch,
             by: "me".into(),
             to: BackTo::Previous,
-            plan: false,
-            confirm: None,
-            skip_conflicts: false,
-            force: false,
+            ..Rollback::default()
         })
     };
     assert_eq!(host.ask(back(5)), outdated);
@@ -353,6 +353,7 @@ fn a_run_that_goes_on_makes_others_wait() {
         attach,
         take_over: false,
         limits: Default::default(),
+        known: None,
     });
     let welcome = host.heard.take();
     assert!(

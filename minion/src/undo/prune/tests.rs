@@ -97,10 +97,7 @@ impl Host {
             epoch: 0,
             by: "me".into(),
             to,
-            plan: false,
-            skip_conflicts: false,
-            force: false,
-            confirm: None,
+            ..Rollback::default()
         };
         let request = Request {
             want: &want,
