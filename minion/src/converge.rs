@@ -5,6 +5,9 @@
 
 mod beside;
 mod call;
+mod group;
+mod hazy;
+mod health;
 mod origin;
 mod prefetch;
 mod slots;
@@ -121,6 +124,8 @@ pub fn converge<S: System>(
         broken: None,
         slotted: None,
         beside: Besides::new(),
+        group: None,
+        swaps: health::Swaps::default(),
     };
     let work = pass.run().is_err();
     pass.end(work)
@@ -144,7 +149,7 @@ struct Pass<'a, S> {
     /// The chunk of each result, for those that have one.
     places: Vec<Option<usize>>,
     /// In a plan: chunks whose whole effect cannot be known beforehand.
-    hazy: Vec<call::Hazy>,
+    hazy: Vec<hazy::Hazy>,
     requirers: Vec<Vec<usize>>,
     /// Why the journal cannot be written any more.
     broken: Option<String>,
@@ -152,6 +157,10 @@ struct Pass<'a, S> {
     slotted: Option<Chunk>,
     /// Commands that run beside what follows their states.
     beside: Besides,
+    /// Chunks whose files are staged and wait for their neighbours.
+    group: Option<group::Group>,
+    /// What of files went live in this run.
+    swaps: health::Swaps,
 }
 
 impl<S: System> Pass<'_, S> {
@@ -165,8 +174,21 @@ impl<S: System> Pass<'_, S> {
             }
             if let Some(why) = self.stopped() {
                 self.gather_all();
+                self.flush()?;
                 self.leave(place, &why);
                 return Ok(());
+            }
+            if self.join(place) {
+                continue;
+            }
+            if self.group.is_some() {
+                if self.flush()? {
+                    break;
+                }
+                if let Some(why) = self.stopped() {
+                    self.leave(place, &why);
+                    return Ok(());
+                }
             }
             let began = Instant::now();
             let called = match self.schedule.verdict(place) {
@@ -194,6 +216,7 @@ impl<S: System> Pass<'_, S> {
             }
         }
         self.gather_all();
+        self.flush()?;
         self.listen()
     }
 

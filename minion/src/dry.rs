@@ -13,7 +13,8 @@ use proto::{
     Question, Unit, Value,
 };
 
-use crate::system::{Botched, System};
+use crate::readers;
+use crate::system::{Aside, Botched, System, Verified};
 
 /// Planned acts laid over another system.
 #[derive(Debug)]
@@ -25,6 +26,13 @@ pub struct Dry<S> {
     given: u32,
 }
 
+/// An overlay without what lies below it. Contents are not in it: whoever uses one keeps them below.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Layer {
+    over: BTreeMap<Address, Value>,
+    given: u32,
+}
+
 impl<S: System> Dry<S> {
     /// Lays an empty overlay over `inner`.
     pub const fn new(inner: S) -> Self {
@@ -33,6 +41,24 @@ impl<S: System> Dry<S> {
             over: BTreeMap::new(),
             kept: BTreeMap::new(),
             given: 0,
+        }
+    }
+
+    /// Goes on with an overlay that was taken off before.
+    pub(crate) fn resume(inner: S, layer: Layer) -> Self {
+        Self {
+            inner,
+            over: layer.over,
+            kept: BTreeMap::new(),
+            given: layer.given,
+        }
+    }
+
+    /// Takes the overlay off.
+    pub(crate) fn pause(self) -> Layer {
+        Layer {
+            over: self.over,
+            given: self.given,
         }
     }
 
@@ -215,6 +241,7 @@ impl<S: System> System for Dry<S> {
                     }
                     if let Address::Path(path) = at
                         && !to.is_absent()
+                        && !made(acts, path)
                     {
                         self.needs_parent(path)?;
                     }
@@ -228,6 +255,31 @@ impl<S: System> System for Dry<S> {
             }
         }
         Ok(images)
+    }
+
+    fn verify(&mut self, acts: &[Act], aside: &Aside) -> Result<Verified, Problem> {
+        let mut all = aside.clone();
+        let mut unsure = false;
+        for (at, value) in &self.over {
+            match at {
+                Address::Path(path) => all.paths.push((path.clone(), value.clone())),
+                Address::Unit(_) => {}
+                _ => unsure = true,
+            }
+        }
+        let wanted = acts.iter().filter_map(|act| Some(readers::assigned(act)?.2));
+        for value in wanted.chain(self.over.values()) {
+            if let Value::File { content, .. } = value
+                && let Some(bytes) = self.kept.get(content)
+            {
+                all.bytes.insert(*content, bytes.clone());
+            }
+        }
+        match self.inner.verify(acts, &all) {
+            // Users, packages and the like that come first may be what is missing.
+            Err(_) if unsure => Ok(Verified::default()),
+            told => told,
+        }
     }
 
     fn perform(&mut self, acts: &[Act], _before: &[PreImage]) -> Result<Performed, Box<Botched>> {
@@ -257,6 +309,16 @@ impl<S: System> System for Dry<S> {
     fn forget(&mut self) {
         // The system below does not change under a plan.
     }
+}
+
+/// Whether one of the acts makes the directory that a path lies in.
+pub(crate) fn made(acts: &[Act], path: &str) -> bool {
+    let above = crate::undo::parent(path);
+    let makes = |act: &Act| {
+        readers::assigned(act)
+            .is_some_and(|(made, _, to)| above == Some(made) && matches!(to, Value::Dir { .. }))
+    };
+    acts.iter().any(makes)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use proto::{
     PreImage, Problem, ProblemKind, Question, Unit, Value,
 };
 
-use crate::system::{Botched, System};
+use crate::system::{Aside, Botched, System, Verified};
 
 /// A package the fake's repository offers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +59,10 @@ pub struct Fake {
     pub hidden: BTreeMap<String, BTreeMap<Address, Value>>,
     /// What the command `more` raises and `less` lowers.
     pub count: i64,
+    /// Pairs of paths that their reader wants both or none of.
+    pub pairs: Vec<(String, String)>,
+    /// Units that do not come up while there is a file at this path.
+    pub sick: BTreeMap<String, String>,
 }
 
 /// Where in an act the agent is killed.
@@ -127,7 +131,7 @@ impl Fake {
 
     /// Somebody else's assignment, where it can be done at all.
     pub fn by_hand(&mut self, at: &Address, to: &Value) -> bool {
-        let fine = self.refusal(at, to).is_none();
+        let fine = self.refusal(&[], at, to).is_none();
         if fine {
             self.assign(at, to);
         }
@@ -308,6 +312,25 @@ impl Fake {
         }
         found
     }
+
+    /// A unit that can be sick goes up when it is poked, or down; the change when it went down.
+    fn falls(&mut self, name: &str) -> Option<Change> {
+        let at = Address::Unit(name.to_owned());
+        let well = self.path(self.sick.get(name)?).is_absent();
+        let Value::Unit(was) = self.at(&at) else {
+            return None;
+        };
+        let now = Unit {
+            active: well,
+            ..was.clone()
+        };
+        self.world.insert(at.clone(), Value::Unit(now.clone()));
+        (!well).then_some(Change {
+            at,
+            before: Value::Unit(was),
+            after: Value::Unit(now),
+        })
+    }
 }
 
 /// A directory owned by root.
@@ -361,7 +384,7 @@ impl System for Fake {
                         format!("{at} is {live:?}, not {expect:?}"),
                     ));
                 }
-                if let Some(problem) = self.refusal(at, to) {
+                if let Some(problem) = self.refusal(acts, at, to) {
                     return Err(problem);
                 }
             }
@@ -376,6 +399,25 @@ impl System for Fake {
         Ok(images)
     }
 
+    fn verify(&mut self, acts: &[Act], aside: &Aside) -> Result<Verified, Problem> {
+        let acts = acts.iter().filter_map(crate::readers::assigned);
+        let aside = aside.paths.iter().map(|(path, value)| (path.as_str(), value));
+        let staged: BTreeMap<&str, &Value> = aside.chain(acts.map(|(path, _, to)| (path, to))).collect();
+        let there = |path: &str| {
+            staged
+                .get(path)
+                .map_or_else(|| !self.path(path).is_absent(), |value| !value.is_absent())
+        };
+        let broken = |pair: &&(String, String)| there(&pair.0) != there(&pair.1);
+        match self.pairs.iter().find(broken) {
+            Some((one, other)) => Err(Problem::new(
+                ProblemKind::Refused,
+                format!("{one} and {other} need each other"),
+            )),
+            None => Ok(Verified::default()),
+        }
+    }
+
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {
         self.performed += 1;
         let cut = self.cut == Some(self.performed);
@@ -388,6 +430,7 @@ impl System for Fake {
         die(When::Before);
         let half = cut || dies.is_some_and(|(_, how)| how == When::Half);
         let mut output = None;
+        let mut fell = None;
         for act in acts {
             match act {
                 Act::Assign { at, to, .. } if half => self.halve(at, to),
@@ -405,7 +448,10 @@ impl System for Fake {
                         self.by_hand(&at, &to);
                     }
                 }
-                Act::Poke { unit, how } => self.log.push(format!("{how:?} {unit}")),
+                Act::Poke { unit, how } => {
+                    self.log.push(format!("{how:?} {unit}"));
+                    fell = self.falls(unit);
+                }
                 Act::Refresh => self.log.push("refresh".to_owned()),
             }
         }
@@ -417,6 +463,13 @@ impl System for Fake {
             before: image.was.clone(),
         });
         let mut changes: Vec<Change> = seen.filter(|change| !change.before.same(&change.after)).collect();
+        if let Some(change) = fell {
+            return Err(Box::new(Botched {
+                why: Problem::new(ProblemKind::Failed, format!("{} does not come up", change.at)),
+                changes: vec![change],
+                performed: Performed::default(),
+            }));
+        }
         for act in acts {
             let Act::Run { touches, .. } = act else { continue };
             let new = self.trees(touches).into_iter().rev();

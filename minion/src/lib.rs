@@ -17,6 +17,7 @@ pub mod meets;
 pub(crate) mod meter;
 #[cfg(test)]
 pub(crate) mod probe;
+pub mod readers;
 pub mod runs;
 pub mod schedule;
 #[cfg(test)]

@@ -175,6 +175,18 @@ impl<'a> Schedule<'a> {
         Verdict::Run
     }
 
+    /// Whether nothing but good ends of what it requires decides that chunk `place` is called, and nothing it watches changed.
+    pub fn plainly_runs(&self, place: usize) -> bool {
+        let chunk = &self.catalog.chunks[place];
+        kinds(chunk).into_iter().all(|kind| {
+            let facts = self.facts(chunk, kind);
+            kind != RequisiteKind::Prereq
+                && facts
+                    .iter()
+                    .all(|fact| matches!(fact, Fact::Met | Fact::OnchangesMet))
+        })
+    }
+
     /// Keeps the result of chunk `place`; of a `check_only` chunk it is the dry run's.
     pub fn done(&mut self, place: usize, result: &StateResult) {
         if self.catalog.chunks[place].check_only {

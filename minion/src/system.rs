@@ -3,9 +3,9 @@
 //! `Live` is the real one, `Dry<S>` lays planned acts over another, `Fake` (tests) is a small one in memory. All three
 //! pass one shared suite.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use proto::{Act, Answer, Change, Command, Digest, Output, Performed, PreImage, Problem, Question};
+use proto::{Act, Answer, Change, Command, Digest, Output, Performed, PreImage, Problem, Question, Value};
 
 /// A host that can be asked and changed.
 pub trait System {
@@ -34,7 +34,18 @@ pub trait System {
         self.observe(std::slice::from_ref(act))
     }
 
-    /// Performs one transaction: one act, or several package assignments together. Called only after the intent with
+    /// Asks the programs that read the files of `acts`, and the acts' own checks, about them as they are going to be: at
+    /// their real paths, before any of it is there (J10). Nothing changes.
+    ///
+    /// # Errors
+    /// A program's refusal, in its own words.
+    fn verify(&mut self, acts: &[Act], aside: &Aside) -> Result<Verified, Problem> {
+        let _ = (acts, aside);
+        Ok(Verified::default())
+    }
+
+    /// Performs one transaction: one act, several package assignments, or several paths together; paths are all assigned
+    /// or none. Called only after the intent with
     /// the pre-images of [`System::observe`] is durable in the journal.
     ///
     /// # Errors
@@ -87,6 +98,24 @@ pub trait System {
 /// Runs a command to its end, on any thread.
 pub type Beside = Box<dyn FnOnce() -> Result<Output, Problem> + Send>;
 
+/// What a plan has laid over a host besides the acts that are verified.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Aside {
+    /// Planned values, parents first.
+    pub paths: Vec<(String, Value)>,
+    /// Contents that the object store does not hold.
+    pub bytes: BTreeMap<Digest, Vec<u8>>,
+}
+
+/// What asking the readers of files came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// The acts' own checks were run; otherwise whoever performs the acts runs them.
+    pub checked: bool,
+    /// Warnings for people.
+    pub notes: Vec<String>,
+}
+
 /// A transaction that failed, and what it changed before it did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Botched {
@@ -123,6 +152,10 @@ impl<S: System> System for &mut S {
 
     fn foresee(&mut self, act: &Act) -> Result<Vec<PreImage>, Problem> {
         (**self).foresee(act)
+    }
+
+    fn verify(&mut self, acts: &[Act], aside: &Aside) -> Result<Verified, Problem> {
+        (**self).verify(acts, aside)
     }
 
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {

@@ -10,6 +10,7 @@ use proto::{
 
 use crate::fidelity::Undoing;
 use crate::journal::Record;
+use crate::readers;
 use crate::system::{Botched, System};
 use crate::undo::below;
 
@@ -115,7 +116,15 @@ impl<'a, S: System> Hands<'a, S> {
     /// # Errors
     /// [`Stumble`] says what was done all the same.
     pub fn transact(&mut self, chunk: Option<&ChunkId>, acts: &[Act]) -> Result<Transacted, Stumble> {
-        let begun = self.begin(chunk, acts)?;
+        self.transact_for(chunk.as_slice(), acts)
+    }
+
+    /// Does one transaction on behalf of several chunks.
+    ///
+    /// # Errors
+    /// As [`Hands::transact`].
+    pub fn transact_for(&mut self, chunks: &[&ChunkId], acts: &[Act]) -> Result<Transacted, Stumble> {
+        let begun = self.begin(chunks, acts)?;
         self.end(acts, begun)
     }
 
@@ -123,7 +132,7 @@ impl<'a, S: System> Hands<'a, S> {
     ///
     /// # Errors
     /// As [`Hands::transact`]; nothing was done.
-    pub fn begin(&mut self, chunk: Option<&ChunkId>, acts: &[Act]) -> Result<Begun, Stumble> {
+    pub fn begin(&mut self, chunks: &[&ChunkId], acts: &[Act]) -> Result<Begun, Stumble> {
         let before = match self.system.observe(acts) {
             Ok(before) => before,
             Err(problem) if problem.kind == ProblemKind::Moved => return Err(Stumble::Moved(problem)),
@@ -132,7 +141,8 @@ impl<'a, S: System> Hands<'a, S> {
         let act_num = self.next;
         let intent = Entry::Intent {
             act_num,
-            chunk: chunk.cloned(),
+            chunk: chunks.first().map(|&chunk| chunk.clone()),
+            beside: chunks.iter().skip(1).map(|&chunk| chunk.clone()).collect(),
             acts: acts.to_vec(),
             before,
         };
@@ -249,16 +259,23 @@ fn unsuccessful(acts: &[Act], performed: &Performed) -> Option<Problem> {
     ))
 }
 
-/// Acts as transactions: neighbouring assignments to packages belong together, everything else stands alone.
+/// Acts as transactions: neighbouring assignments to packages belong together, and neighbouring ones to files that one
+/// program reads (J10); everything else stands alone.
 pub fn transactions(acts: &[Act]) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for (place, act) in acts.iter().enumerate() {
         match ranges.last_mut() {
             Some(last) if package(act) && package(&acts[last.start]) => last.end = place + 1,
+            Some(last) if together(&acts[last.clone()], act) => last.end = place + 1,
             _ => ranges.push(place..place + 1),
         }
     }
     ranges
+}
+
+fn together(acts: &[Act], act: &Act) -> bool {
+    let reader = readers::common(acts);
+    reader.is_some() && reader == readers::common(std::slice::from_ref(act)) && readers::fits(acts, act)
 }
 
 const fn package(act: &Act) -> bool {

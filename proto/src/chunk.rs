@@ -149,6 +149,10 @@ pub struct Options {
     /// A command that must succeed after `undo` ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify_undone: Option<String>,
+    /// Whether the program that reads what this state writes is asked first, and what a service does not come up with goes
+    /// back (J10); yes where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validate: Option<bool>,
     /// Skip, with this comment: the state is disabled (`disabled_states`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<String>,

@@ -5,12 +5,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Act, Change, ChunkId, Digest, Outcome, PreImage, Problem, Report, StateResult};
+use crate::{Act, Address, Change, ChunkId, Digest, Outcome, PreImage, Problem, Report, StateResult};
 
 /// Version of the journal's format.
 ///
 /// - 1.0: first.
 pub const FORMAT: &str = "1.0";
+
+/// On whose behalf an intent's acts changed an address.
+pub fn whose<'a>(
+    chunk: Option<&'a ChunkId>,
+    beside: &'a [ChunkId],
+    acts: &[Act],
+    at: &Address,
+) -> Option<&'a ChunkId> {
+    let names = |act: &Act| matches!(act, Act::Assign { at: named, .. } if named == at);
+    let number = acts.iter().position(names).unwrap_or(0);
+    let other = number.checked_sub(1).and_then(|number| beside.get(number));
+    other.or(chunk)
+}
 
 /// One line of a run's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +37,9 @@ pub enum Entry {
         act_num: u64,
         /// On whose behalf; `None` in a rollback.
         chunk: Option<ChunkId>,
+        /// On whose behalf each act after the first is, where files of several chunks go live together; see [`whose`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        beside: Vec<ChunkId>,
         /// One transaction.
         acts: Vec<Act>,
         /// What was there.

@@ -154,6 +154,7 @@ pub static GLOBAL: &[&str] = &[
     "undo",
     "verify_undone",
     "irreversible",
+    "validate",
     "late",
     "state",
     "fun",

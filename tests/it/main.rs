@@ -48,6 +48,8 @@ mod seed;
 #[cfg(test)]
 mod seed_hosts;
 #[cfg(test)]
+mod swap;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod vagrant;

@@ -75,7 +75,7 @@ impl<S: System> Pass<'_, S> {
             return false;
         };
         // What cannot be begun is told when it is tried in its turn.
-        let Ok(begun) = self.hands.begin(Some(&chunk.id), &plan.acts) else {
+        let Ok(begun) = self.hands.begin(&[&chunk.id], &plan.acts) else {
             return false;
         };
         let (sender, act_num) = (self.beside.sender.clone(), begun.act_num);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use proto::{Act, Address, ChunkId, Performed, Problem, RequisiteKind, Retry, StateResult};
+use proto::{ChunkId, Performed, Problem, RequisiteKind, Retry, StateResult};
 use serde_json::Map;
 use states::{Done, Host, Plan, Report, State, Stop};
 
@@ -20,20 +20,11 @@ const DEPTH: usize = 64;
 
 /// Which function of a state is called.
 #[derive(Debug, Clone, Copy)]
-enum Way<'a> {
+pub(super) enum Way<'a> {
     /// The declared one.
     Plan,
     /// Salt's `mod_watch`, with the watched chunks that changed.
     Watch(&'a [ChunkId]),
-}
-
-/// An effect that a plan cannot know whole.
-#[derive(Debug, Clone)]
-pub(super) struct Hazy {
-    chunk: usize,
-    /// A package brings files, users and units nobody has listed; a command may do anything.
-    package: bool,
-    what: String,
 }
 
 /// What acting on a plan came to.
@@ -42,6 +33,7 @@ pub(super) struct Acted {
     performed: Vec<Performed>,
     failed: Option<Problem>,
     undoing: Undoing,
+    warnings: Vec<String>,
 }
 
 impl<S: System> Pass<'_, S> {
@@ -151,7 +143,7 @@ impl<S: System> Pass<'_, S> {
     }
 
     /// One call, without its number; masked where nobody is to read it.
-    fn call(&mut self, place: usize, way: Way<'_>) -> Result<StateResult, Pause> {
+    pub(super) fn call(&mut self, place: usize, way: Way<'_>) -> Result<StateResult, Pause> {
         let mut result = self.judged(place, way)?;
         if self.catalog.chunks[place].options.no_log {
             super::mask(&mut result);
@@ -227,7 +219,7 @@ impl<S: System> Pass<'_, S> {
     }
 
     /// Plans until every question has its answer; the error is Salt's comment.
-    fn plan(&mut self, state: &dyn State, place: usize, way: Way<'_>) -> Result<Plan, String> {
+    pub(super) fn plan(&mut self, state: &dyn State, place: usize, way: Way<'_>) -> Result<Plan, String> {
         let changed = match way {
             Way::Watch(changed) => changed.to_vec(),
             Way::Plan => self.schedule.changed(
@@ -272,7 +264,7 @@ impl<S: System> Pass<'_, S> {
                 }
                 Err(Stop::Failed(comment)) => return Err(comment),
                 Err(Stop::Ask) if asked.is_empty() => break,
-                Err(Stop::Ask) => self.known.ask(self.hands.system, asked),
+                Err(Stop::Ask) => self.ask(asked),
             }
         }
         Err("The state keeps asking without end: a bug in salt-rs".to_owned())
@@ -311,10 +303,11 @@ impl<S: System> Pass<'_, S> {
             };
             acted = self.act(place, &plan);
         }
-        let acted = acted.unwrap_or_else(|moved| Acted {
+        let mut acted = acted.unwrap_or_else(|moved| Acted {
             performed: Vec::new(),
             failed: Some(moved.problem),
             undoing: Undoing::default(),
+            warnings: Vec::new(),
         });
         let told = |mut result: StateResult| {
             if !earlier.is_empty() {
@@ -327,15 +320,28 @@ impl<S: System> Pass<'_, S> {
         if self.goal == Goal::Plan {
             return Ok(match acted.failed {
                 Some(problem) => self.failed(place, problem.text),
-                None => told(self.result(place, Report::would(&plan), acted.undoing)),
+                None => {
+                    let mut would = Report::would(&plan);
+                    would.warnings.append(&mut acted.warnings);
+                    told(self.result(place, would, acted.undoing))
+                }
             });
+        }
+        if let Way::Watch(changed) = way {
+            self.after_poke(place, changed, &plan.acts, &mut acted.failed);
         }
         Ok(told(self.reported(state, place, &plan, acted)))
     }
 
     /// What a state says of what was done.
-    pub(super) fn reported(&self, state: &dyn State, place: usize, plan: &Plan, acted: Acted) -> StateResult {
-        let report = {
+    pub(super) fn reported(
+        &self,
+        state: &dyn State,
+        place: usize,
+        plan: &Plan,
+        mut acted: Acted,
+    ) -> StateResult {
+        let mut report = {
             let related = self.related(place);
             let call = states::Call {
                 chunk: self.called(place),
@@ -349,6 +355,7 @@ impl<S: System> Pass<'_, S> {
             };
             state.report(&call, plan, &done)
         };
+        report.warnings.append(&mut acted.warnings);
         self.result(place, report, acted.undoing)
     }
 
@@ -357,9 +364,15 @@ impl<S: System> Pass<'_, S> {
         let chunk = &self.catalog.chunks[place];
         let mut acted = Acted::default();
         for Range { start, end } in transactions(&plan.acts) {
-            let acts = &plan.acts[start..end];
-            self.note_cause(place, acts);
-            let done = self.hands.transact(Some(&chunk.id), acts);
+            let mut acts = plan.acts[start..end].to_vec();
+            self.note_cause(place, &acts);
+            let done = match self.verify(place, &mut acts) {
+                Err(refused) => Err(Stumble::Botched(refused.into())),
+                Ok(warnings) => {
+                    acted.warnings.extend(warnings);
+                    self.hands.transact(Some(&chunk.id), &acts)
+                }
+            };
             self.known.forget(place);
             if let Err(Stumble::Moved(problem)) = done {
                 return Err(Moved {
@@ -367,12 +380,16 @@ impl<S: System> Pass<'_, S> {
                     done: start > 0,
                 });
             }
+            if let Ok(transacted) = &done {
+                self.swaps.add(&[place], &acts, &transacted.performed.changes);
+            }
             self.account(&mut acted, done);
             if acted.failed.is_some() {
                 break;
             }
             if self.goal == Goal::Plan {
-                self.hazy.extend(acts.iter().filter_map(|act| haze(place, act)));
+                self.hazy
+                    .extend(acts.iter().filter_map(|act| super::hazy::haze(place, act)));
             }
         }
         Ok(acted)
@@ -397,7 +414,7 @@ impl<S: System> Pass<'_, S> {
         }
     }
 
-    fn result(&self, place: usize, report: Report, undoing: Undoing) -> StateResult {
+    pub(super) fn result(&self, place: usize, report: Report, undoing: Undoing) -> StateResult {
         let chunk = &self.catalog.chunks[place];
         let mut result = StateResult::met(&chunk.id, &chunk.sls);
         result.result = report.result;
@@ -409,47 +426,12 @@ impl<S: System> Pass<'_, S> {
         result
     }
 
-    /// A state that cannot be made true; in a plan perhaps only not yet.
-    fn failed(&self, place: usize, comment: String) -> StateResult {
-        let mut result = self.refused(place, comment);
-        if self.is_test(place)
-            && let Some(hazy) = self
-                .hazy
-                .iter()
-                .find(|hazy| hazy.package || self.needs(place, hazy.chunk))
-        {
-            result.result = None;
-            result.comment.push_str(&format!(
-                "\nThis may come true during the run: {} comes first",
-                hazy.what
-            ));
-        }
-        result
-    }
-
-    fn refused(&self, place: usize, comment: String) -> StateResult {
+    pub(super) fn refused(&self, place: usize, comment: String) -> StateResult {
         let chunk = &self.catalog.chunks[place];
         let mut result = StateResult::met(&chunk.id, &chunk.sls);
         result.result = Some(false);
         result.comment = comment;
         result
-    }
-
-    /// Whether `place` needs `other`, directly or not.
-    fn needs(&self, place: usize, other: usize) -> bool {
-        let mut seen = vec![false; self.catalog.chunks.len()];
-        let mut open = vec![place];
-        while let Some(next) = open.pop() {
-            if next == other {
-                return true;
-            }
-            if let Some(chunk) = self.catalog.chunks.get(next)
-                && !std::mem::replace(&mut seen[next], true)
-            {
-                open.extend(chunk.needs.iter().flat_map(|need| &need.on));
-            }
-        }
-        false
     }
 }
 
@@ -458,31 +440,6 @@ struct Moved {
     problem: Problem,
     /// Earlier acts of the plan were done.
     done: bool,
-}
-
-fn haze(chunk: usize, act: &Act) -> Option<Hazy> {
-    match act {
-        Act::Assign {
-            at: at @ Address::Package(_),
-            to,
-            ..
-        } if !to.is_absent() => Some(Hazy {
-            chunk,
-            package: true,
-            what: at.to_string(),
-        }),
-        Act::Refresh => Some(Hazy {
-            chunk,
-            package: false,
-            what: "reading the package lists".to_owned(),
-        }),
-        Act::Run { command, .. } => Some(Hazy {
-            chunk,
-            package: false,
-            what: format!("the command {:?}", command.argv.join(" ")),
-        }),
-        _ => None,
-    }
 }
 
 fn unavailable(state: &str, fun: &str, sls: &str) -> String {

@@ -101,7 +101,7 @@ impl<S: System> Pass<'_, S> {
             if asked.is_empty() {
                 break;
             }
-            self.known.ask(self.hands.system, asked);
+            self.ask(asked);
         }
     }
 

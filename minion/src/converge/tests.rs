@@ -7,7 +7,7 @@ use crate::probe::{self, catalog, chunk, needs, package, path, set};
 use proto::{Account, Address, Guard, RequisiteKind::*, Unit, Value};
 use serde_json::json;
 
-fn run(goal: Goal) -> Run<'static> {
+pub(super) fn run(goal: Goal) -> Run<'static> {
     Run {
         goal,
         ledger: Ledger::default(),
@@ -20,7 +20,7 @@ fn run(goal: Goal) -> Run<'static> {
 
 /// Keeps every entry in memory.
 #[derive(Default)]
-struct Memory(Vec<Entry>);
+pub(super) struct Memory(pub(super) Vec<Entry>);
 
 impl Record for Memory {
     fn append(&mut self, entry: &Entry) -> Result<(), Problem> {
@@ -29,11 +29,11 @@ impl Record for Memory {
     }
 }
 
-fn apply(fake: &mut Fake, catalog: &Catalog) -> Ended {
+pub(super) fn apply(fake: &mut Fake, catalog: &Catalog) -> Ended {
     converge(fake, catalog, run(Goal::Apply), &mut Memory::default())
 }
 
-fn plan(fake: &Fake, catalog: &Catalog) -> Ended {
+pub(super) fn plan(fake: &Fake, catalog: &Catalog) -> Ended {
     let mut dry = Dry::new(fake.clone());
     let ended = converge(&mut dry, catalog, run(Goal::Plan), &mut Onlooker(&mut |_| {}));
     assert_eq!(dry.into_inner().world, fake.world, "a plan changes nothing");
@@ -50,7 +50,7 @@ fn word(result: &StateResult) -> String {
     format!("{} {} {word}", result.run_num, result.id)
 }
 
-fn words(ended: &Ended) -> Vec<String> {
+pub(super) fn words(ended: &Ended) -> Vec<String> {
     ended.states.iter().map(word).collect()
 }
 

@@ -1,6 +1,6 @@
 //! What the host in memory refuses before anything changes.
 
-use proto::{Address, MysqlAt, MysqlKind, Problem, ProblemKind, Value};
+use proto::{Act, Address, MysqlAt, MysqlKind, Problem, ProblemKind, Value};
 
 use super::Fake;
 
@@ -14,7 +14,7 @@ impl Fake {
     }
 
     /// Why an assignment cannot be done.
-    pub(super) fn refusal(&self, at: &Address, to: &Value) -> Option<Problem> {
+    pub(super) fn refusal(&self, acts: &[Act], at: &Address, to: &Value) -> Option<Problem> {
         let refuse = |text: String| Some(Problem::new(ProblemKind::Refused, text));
         match at {
             Address::Path(path) if !matches!(to, Value::Dir { .. }) && self.holds_mount(path) => {
@@ -23,7 +23,7 @@ impl Fake {
             Address::Path(path) if !to.is_absent() => {
                 let parent = crate::undo::parent(path)?;
                 let fine = matches!(self.path(parent), Value::Dir { .. });
-                if fine {
+                if fine || crate::dry::made(acts, path) {
                     None
                 } else {
                     refuse(format!("{parent} is not a directory"))

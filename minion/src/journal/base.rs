@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use proto::journal::FORMAT;
+use proto::journal::{FORMAT, whose};
 use proto::{Act, Address, Change, ChunkId, Digest, Entry, RunHeader, StateResult};
 
 use super::entries::{self, Writer};
@@ -155,6 +155,7 @@ impl Past {
                 writer.write(&Entry::Intent {
                     act_num,
                     chunk: chunk.cloned(),
+                    beside: Vec::new(),
                     acts,
                     before: Vec::new(),
                 })?;
@@ -225,9 +226,13 @@ fn standing<'a>(led: &[&'a RunRecord]) -> Vec<Stands<'a>> {
         for entry in &run.entries {
             let (act_num, changes) = match entry {
                 Entry::Intent {
-                    act_num, chunk, acts, ..
+                    act_num,
+                    chunk,
+                    beside,
+                    acts,
+                    ..
                 } => {
-                    intents.insert(*act_num, (chunk.as_ref(), acts.as_slice()));
+                    intents.insert(*act_num, (chunk.as_ref(), beside.as_slice(), acts.as_slice()));
                     continue;
                 }
                 Entry::Done { act_num, changes }
@@ -235,8 +240,9 @@ fn standing<'a>(led: &[&'a RunRecord]) -> Vec<Stands<'a>> {
                 | Entry::Recovered { act_num, changes, .. } => (act_num, changes),
                 _ => continue,
             };
-            let (chunk, acts) = intents.get(act_num).copied().unwrap_or((None, &[]));
+            let (first, beside, acts) = intents.get(act_num).copied().unwrap_or((None, &[], &[]));
             for change in changes {
+                let chunk = whose(first, beside, acts, &change.at);
                 let named = acts
                     .iter()
                     .any(|act| matches!(act, Act::Assign { at, .. } if *at == change.at));

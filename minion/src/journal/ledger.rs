@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use proto::journal::whose;
 use proto::{Act, Address, Change, ChunkId, Digest, Entry, Outcome, Value};
 
 use super::files::{Durable, stage};
@@ -230,30 +231,38 @@ impl Ledger {
 
     /// Goes on over a run's changes.
     fn fold(&mut self, run: &RunRecord) {
-        let mut whose: BTreeMap<u64, (Option<&ChunkId>, BTreeSet<&Address>)> = BTreeMap::new();
+        type Intent<'a> = (Option<&'a ChunkId>, &'a [ChunkId], &'a [Act]);
+        let mut intents: BTreeMap<u64, Intent<'_>> = BTreeMap::new();
         let mut sls: BTreeMap<&ChunkId, usize> = BTreeMap::new();
         let mut told = Vec::new();
         for entry in &run.entries {
             match entry {
                 Entry::Intent {
-                    act_num, chunk, acts, ..
+                    act_num,
+                    chunk,
+                    beside,
+                    acts,
+                    ..
                 } => {
-                    let named = acts.iter().filter_map(|act| match act {
-                        Act::Assign { at, .. } => Some(at),
-                        _ => None,
-                    });
-                    whose.insert(*act_num, (chunk.as_ref(), named.collect()));
+                    intents.insert(*act_num, (chunk.as_ref(), beside, acts));
                 }
                 Entry::Done { act_num, changes }
                 | Entry::Failed { act_num, changes, .. }
                 | Entry::Recovered { act_num, changes, .. } => {
-                    let none = (None, BTreeSet::new());
-                    let (chunk, named) = whose.get(act_num).unwrap_or(&none);
-                    let owner = chunk.map(|chunk| self.owner(chunk));
-                    if let (Some(chunk), Some(owner)) = (chunk, owner) {
-                        sls.insert(chunk, owner);
-                    }
+                    let (chunk, beside, acts) = intents.get(act_num).copied().unwrap_or((None, &[], &[]));
+                    let named: BTreeSet<&Address> = acts
+                        .iter()
+                        .filter_map(|act| match act {
+                            Act::Assign { at, .. } => Some(at),
+                            _ => None,
+                        })
+                        .collect();
                     for change in changes {
+                        let chunk = whose(chunk, beside, acts, &change.at);
+                        let owner = chunk.map(|chunk| self.owner(chunk));
+                        if let (Some(chunk), Some(owner)) = (chunk, owner) {
+                            sls.insert(chunk, owner);
+                        }
                         self.change(run, owner, named.contains(&change.at), change);
                     }
                 }

@@ -98,8 +98,8 @@ pub(super) fn fold(owed: &mut Vec<Debt>, run: &RunRecord, ledger: &Ledger) {
         return;
     }
     let mut whose = std::collections::BTreeMap::new();
-    let changed = |owed: &mut Vec<Debt>, chunk: Option<&&ChunkId>, changes: &[Change]| {
-        if let Some(chunk) = chunk.filter(|_| !changes.is_empty()) {
+    let changed = |owed: &mut Vec<Debt>, whose: Option<&Vec<&ChunkId>>, changes: &[Change]| {
+        for chunk in whose.into_iter().flatten().filter(|_| !changes.is_empty()) {
             owe(owed, run, chunk);
         }
     };
@@ -108,8 +108,9 @@ pub(super) fn fold(owed: &mut Vec<Debt>, run: &RunRecord, ledger: &Ledger) {
             Entry::Intent {
                 act_num,
                 chunk: Some(chunk),
+                beside,
                 ..
-            } => drop(whose.insert(*act_num, chunk)),
+            } => drop(whose.insert(*act_num, std::iter::once(chunk).chain(beside).collect())),
             Entry::Done { act_num, changes }
             | Entry::Failed { act_num, changes, .. }
             | Entry::Recovered { act_num, changes, .. } => changed(owed, whose.get(act_num), changes),

@@ -21,6 +21,7 @@ fn intent(act_num: u64) -> Entry {
     Entry::Intent {
         act_num,
         chunk: Some(id()),
+        beside: Vec::new(),
         acts: vec![Act::assign(path("/a"), was.clone(), file("x"))],
         before: vec![PreImage {
             at: path("/a"),
@@ -281,6 +282,7 @@ fn every_open_intent_of_a_run_that_was_cut_off_is_resolved() {
     let command = |act_num| Entry::Intent {
         act_num,
         chunk: Some(id()),
+        beside: Vec::new(),
         acts: vec![Act::Run {
             command: proto::Command::sh("true"),
             verify: None,
@@ -308,4 +310,45 @@ fn every_open_intent_of_a_run_that_was_cut_off_is_resolved() {
         .collect();
     assert_eq!(how, [(0, "unknown"), (2, "unknown"), (3, "not_applied")]);
     assert!(newest.close.is_some());
+}
+
+#[test]
+fn of_files_that_go_together_all_are_there_or_none() {
+    let group = [
+        ("/etc/nginx", crate::fake::dir()),
+        ("/etc/nginx/a", file("a")),
+        ("/etc/nginx/b", file("b")),
+    ];
+    let acts: Vec<Act> = group
+        .iter()
+        .map(|(at, to)| Act::assign(path(at), Value::Absent, to.clone()))
+        .collect();
+    let before = group.iter().map(|(at, _)| PreImage {
+        at: path(at),
+        was: Value::Absent,
+        fidelity: proto::Fidelity::Exact,
+    });
+    let intent = Entry::Intent {
+        act_num: 0,
+        chunk: Some(id()),
+        beside: vec![id()],
+        acts,
+        before: before.collect(),
+    };
+    for cut in 0..=group.len() {
+        let scratch = Scratch::new();
+        let journal = Journal::open(scratch.root()).expect("room");
+        let mut run = begin(&journal, "cut");
+        run.append(&intent).expect("written");
+        drop(run);
+        let mut fake = crate::fake::Fake::new();
+        let old = fake.world.clone();
+        for (at, to) in &group[..cut] {
+            fake.world.insert(path(at), to.clone());
+        }
+        let whole = fake.world.clone();
+        recover::recover(&journal, &mut fake).expect("a sound journal");
+        let want = if cut == group.len() { whole } else { old };
+        assert_eq!(fake.world, want, "cut after {cut}");
+    }
 }

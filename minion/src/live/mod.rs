@@ -38,13 +38,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use proto::{
-    Act, Address, Answer, Change, Command, Digest, Output, Performed, PreImage, Problem, Question, Value,
+    Act, Address, Answer, Change, Command, Digest, Fidelity, Output, Performed, PreImage, Problem, Question,
+    Value,
 };
 use serde_json::Value as Json;
 
 use crate::journal::objects::Objects;
 use crate::meets::meets;
-use crate::system::{Beside, Botched, System};
+use crate::system::{Aside, Beside, Botched, System, Verified};
 use package::Wanted;
 pub(crate) use problem::{failed, locked, moved, refused};
 
@@ -187,6 +188,29 @@ impl Live {
         }
     }
 
+    /// Takes back what of a group of files was done before one of them failed; what could not be.
+    fn all_back(&mut self, acts: &[Act], changes: Vec<Change>) -> Vec<Change> {
+        if acts.len() < 2 {
+            return changes;
+        }
+        let mut left = Vec::new();
+        for change in changes.into_iter().rev() {
+            let Address::Path(path) = &change.at else {
+                continue;
+            };
+            let there = PreImage {
+                at: change.at.clone(),
+                was: change.after.clone(),
+                fidelity: Fidelity::Exact,
+            };
+            let back = self.assign_path(path, &change.after, &change.before, None, &[there]);
+            if back.is_err() {
+                left.push(change);
+            }
+        }
+        left
+    }
+
     fn observe_one(&mut self, act: &Act) -> Result<Vec<PreImage>, Problem> {
         match act {
             Act::Assign { at, expect, to, .. } => match at {
@@ -327,8 +351,14 @@ impl System for Live {
             return self.observe_packages(&wanted);
         }
         let mut before = Vec::new();
-        for act in acts {
-            before.extend(self.observe_one(act)?);
+        for (place, act) in acts.iter().enumerate() {
+            before.extend(match crate::readers::assigned(act) {
+                // Its directory comes with it.
+                Some((path, Value::Absent, _)) if crate::dry::made(&acts[..place], path) => {
+                    vec![path::absent(path)]
+                }
+                _ => self.observe_one(act)?,
+            });
         }
         Ok(before)
     }
@@ -349,6 +379,10 @@ impl System for Live {
         seen
     }
 
+    fn verify(&mut self, acts: &[Act], aside: &Aside) -> Result<Verified, Problem> {
+        self.verify_paths(acts, aside)
+    }
+
     fn perform(&mut self, acts: &[Act], before: &[PreImage]) -> Result<Performed, Box<Botched>> {
         if let Some(wanted) = transaction(acts) {
             return self.assign_packages(&wanted, before);
@@ -363,7 +397,8 @@ impl System for Live {
                 Err(botched) => {
                     all.changes.extend(botched.changes);
                     all.output = botched.performed.output.or(all.output);
-                    return Err(self::botched(botched.why, all.changes, all.output));
+                    let left = self.all_back(acts, all.changes);
+                    return Err(self::botched(botched.why, left, all.output));
                 }
             }
         }

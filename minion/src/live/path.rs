@@ -121,7 +121,7 @@ fn nothing_there(path: &str, expect: &Value, to: &Value) -> Result<Vec<PreImage>
     Ok(vec![absent(path)])
 }
 
-fn absent(path: &str) -> PreImage {
+pub(crate) fn absent(path: &str) -> PreImage {
     PreImage {
         at: Address::Path(path.to_owned()),
         was: Value::Absent,

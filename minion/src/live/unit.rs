@@ -4,6 +4,7 @@
 //! also an enablement nobody's `[Install]` section describes comes back exactly.
 
 mod offline;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::system::Botched;
 const LINKS: &str = "/etc/systemd/system";
 /// How long a started unit may take to say that it is active.
 const SETTLE: Duration = Duration::from_secs(5);
-const PROPERTIES: &str = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,Type,Result";
+const PROPERTIES: &str = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,Type,Result,SubState,NRestarts,MainPID";
 
 /// What `systemctl show` says of a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +27,11 @@ struct Shown(BTreeMap<String, String>);
 impl Shown {
     fn get(&self, key: &str) -> &str {
         self.0.get(key).map(String::as_str).unwrap_or_default()
+    }
+
+    /// How often systemd has started it again by itself.
+    fn restarts(&self) -> u64 {
+        self.get("NRestarts").parse().unwrap_or(0)
     }
 
     fn unit(&self) -> Unit {
@@ -43,6 +49,15 @@ impl Shown {
             },
         }
     }
+}
+
+/// A unit before it is reloaded; nothing, before it is started.
+#[derive(Debug, Default)]
+struct Before {
+    /// How often systemd had started it again by itself.
+    restarts: u64,
+    /// Its processes, where new ones must come.
+    workers: Option<Vec<String>>,
 }
 
 impl Live {
@@ -214,7 +229,7 @@ impl Live {
         }
         if wanted.active && !was.active {
             self.control("start", name)?;
-            self.settled(name)?;
+            self.settled(name, &Before::default())?;
         }
         let now = self.fresh(name)?;
         if now.active != wanted.active {
@@ -260,29 +275,48 @@ impl Live {
         }))
     }
 
-    /// Waits until a started unit is active, and still is a moment later: a service that dies at once must be noticed.
-    fn settled(&mut self, name: &str) -> Result<(), Problem> {
+    /// Waits until a started unit is active, and still is a moment later: a service that dies at once must be noticed, and so
+    /// must one that systemd starts again and again, and one that goes on as `before`.
+    fn settled(&mut self, name: &str, before: &Before) -> Result<(), Problem> {
         let until = Instant::now() + SETTLE;
         let mut good = 0;
         loop {
             let shown = self.show(&[name])?.pop().unwrap_or_default();
             let oneshot = shown.get("Type") == "oneshot" && shown.get("Result") == "success";
+            // Whoever tells systemd when it is ready has said so by now; of others nobody knows.
+            let enough = if matches!(shown.get("Type"), "simple" | "exec" | "idle") {
+                10
+            } else {
+                3
+            };
+            let over = Instant::now() >= until;
+            let falls = shown.restarts() > before.restarts || over && shown.get("SubState") == "auto-restart";
+            let stays = before.workers.as_ref().is_some_and(|old| {
+                self.workers(&shown)
+                    .is_some_and(|now| now.iter().all(|pid| old.contains(pid)))
+            });
             match shown.get("ActiveState") {
-                "active" => good += 1,
                 "inactive" if oneshot => return Ok(()),
-                "failed" | "inactive" => {
-                    return Err(failed(format!(
-                        "unit {name} failed after it was started\n{}",
-                        self.last_words(name)
-                    )));
+                "failed" | "inactive" => return Err(self.fell(name, "failed after it was started")),
+                _ if falls => return Err(self.fell(name, "fell over and was started again by systemd")),
+                "active" if stays && over => {
+                    return Err(self.fell(
+                        name,
+                        "did not take its new configuration and goes on with the old one",
+                    ));
                 }
+                "active" if !stays => good += 1,
                 _ => good = 0,
             }
-            if good >= 3 || Instant::now() >= until {
+            if good >= enough || over {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    fn fell(&self, name: &str, how: &str) -> Problem {
+        failed(format!("unit {name} {how}\n{}", self.last_words(name)))
     }
 
     /// What a unit said last, for people.
@@ -356,6 +390,17 @@ impl Live {
         checked(name)?;
         let was = self.fresh(name)?;
         self.reload_if_needed(name)?;
+        // A restart counts anew.
+        let before = match how {
+            Poke::Reload => {
+                let shown = self.show(&[name])?.pop().unwrap_or_default();
+                Before {
+                    restarts: shown.restarts(),
+                    workers: self.workers(&shown),
+                }
+            }
+            _ => Before::default(),
+        };
         let done = match how {
             Poke::Reload => self.control("reload-or-restart", name),
             Poke::FullRestart => self
@@ -363,7 +408,7 @@ impl Live {
                 .and_then(|()| self.control("start", name)),
             Poke::Restart | Poke::DaemonReload => self.control("restart", name),
         };
-        let done = done.and_then(|()| self.settled(name));
+        let done = done.and_then(|()| self.settled(name, &before));
         let after = self.fresh(name)?;
         let mut changes = Vec::new();
         if after != was {

@@ -264,6 +264,7 @@ fn what_an_unfinished_run_owes_counts_as_a_change_once() {
         Entry::Intent {
             act_num: 0,
             chunk: Some(config.id.clone()),
+            beside: Vec::new(),
             acts: Vec::new(),
             before: Vec::new(),
         },

@@ -28,10 +28,14 @@ impl Scrubber {
             Entry::Intent {
                 act_num,
                 chunk,
+                beside,
                 acts,
                 before,
             } => {
-                let silent = chunk.as_ref().is_some_and(|chunk| self.silent.contains(chunk));
+                let silent = chunk
+                    .iter()
+                    .chain(beside)
+                    .any(|chunk| self.silent.contains(chunk));
                 let (acts, before) = if silent {
                     (Vec::new(), Vec::new())
                 } else {
@@ -40,6 +44,7 @@ impl Scrubber {
                 Entry::Intent {
                     act_num: *act_num,
                     chunk: chunk.clone(),
+                    beside: beside.clone(),
                     acts,
                     before,
                 }
@@ -199,18 +204,21 @@ mod tests {
             Entry::Intent {
                 act_num: 0,
                 chunk: None,
+                beside: Vec::new(),
                 acts: vec![run("true")],
                 before: vec![image],
             },
             Entry::Intent {
                 act_num: 0,
                 chunk: Some(silent.id),
+                beside: Vec::new(),
                 acts: vec![run(secret)],
                 before: vec![],
             },
             Entry::Intent {
                 act_num: 0,
                 chunk: None,
+                beside: Vec::new(),
                 acts: vec![Act::assign(at, user.clone(), user)],
                 before: vec![],
             },

@@ -34,6 +34,7 @@ pub(super) fn options(args: &Args) -> (Options, Vec<(&'static str, String)>) {
             .get("verify_undone")
             .filter(|verify| python::truth(verify))
             .map(python::text),
+        validate: args.get("validate").map(python::truth),
         disabled: None,
     };
     if options.verify_undone.is_some() && options.undo.is_none() {

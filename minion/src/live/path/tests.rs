@@ -420,3 +420,40 @@ fn leftovers_of_a_cut_are_swept_and_never_in_the_way() {
         assert!(!host.path(&staged).exists(), "{kind}");
     }
 }
+
+#[test]
+fn of_files_that_go_together_all_go_live_or_none() {
+    let mut host = testing::host();
+    host.write("/etc/app/a", "old\n");
+    let old = snapshot(&mut host, "/etc");
+    let folder = Value::Dir { meta: meta(0o755) };
+    let new = file(&mut host, "new\n", 0o644);
+    let mut acts = vec![
+        act(&mut host, "/etc/app/a", new.clone()),
+        act(&mut host, "/etc/app/d", folder),
+        act(&mut host, "/etc/app/d/b", new),
+    ];
+    let together = |host: &mut Host, acts: &[Act]| {
+        let before = host.live.observe(acts).expect("can be kept");
+        host.live.perform(acts, &before)
+    };
+    if let Some(Act::Assign { check, .. }) = acts.last_mut() {
+        *check = Some(Command::program(&["false"]));
+    }
+    let botched = together(&mut host, &acts).expect_err("its check fails");
+    let same = |now: &[(String, Value)]| {
+        now.len() == old.len()
+            && now
+                .iter()
+                .zip(&old)
+                .all(|(now, old)| now.0 == old.0 && now.1.same(&old.1))
+    };
+    assert!(botched.changes.is_empty() && same(&snapshot(&mut host, "/etc")));
+    if let Some(Act::Assign { check, .. }) = acts.last_mut() {
+        *check = None;
+    }
+    let changes = together(&mut host, &acts).expect("can be done").changes;
+    assert_eq!(changes.len(), 3);
+    take_back(&mut host, &changes);
+    assert!(same(&snapshot(&mut host, "/etc")));
+}
