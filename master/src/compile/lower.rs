@@ -22,6 +22,7 @@ use super::place::Sources;
 use super::python;
 use super::sources::{Blobs, Sourcing};
 
+mod aggregate;
 mod guard;
 mod listen;
 mod option;
@@ -74,6 +75,14 @@ impl Lowering<'_> {
             surround(&mut chunk, &mut environ);
             chunks.push(chunk);
         }
+        let oracle = &self.oracle;
+        let allowed: Vec<bool> = ordered
+            .steps
+            .iter()
+            .map(|step| &ordered.lows[step.low])
+            .map(|low| aggregate::allowed(&oracle.options, &low.state, &low.args))
+            .collect();
+        aggregate::join(&mut chunks, &allowed);
         let options = RunOptions {
             failhard: self.oracle.options.flag("failhard", false),
         };
