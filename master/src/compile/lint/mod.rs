@@ -9,6 +9,7 @@ mod declared;
 mod files;
 mod habits;
 pub mod sarif;
+mod secrets;
 mod traps;
 mod unused;
 
@@ -44,7 +45,9 @@ pub fn lint(tree: &Tree, options: &Arc<Options>, inputs: &[Input<'_>]) -> Lint {
     let mut problems = Vec::new();
     for which in [Which::States, Which::Pillar] {
         problems.extend(files::all(nobody(tree, options, which), which));
-        problems.extend(unused::told(&Files::new(tree, which)));
+        let files = Files::new(tree, which);
+        problems.extend(unused::told(&files));
+        problems.extend(secrets::told(&files));
     }
     let mut unknown = Vec::new();
     for input in inputs {
