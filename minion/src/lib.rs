@@ -23,6 +23,8 @@ pub mod schedule;
 #[cfg(test)]
 pub(crate) mod scratch;
 pub mod serve;
+#[cfg(test)]
+mod suite;
 pub mod system;
 pub mod transact;
 pub mod undo;

@@ -1,7 +1,7 @@
 //! The two doors to a host: [`System::answer`] reads, [`System::perform`] changes. Everything above them is pure.
 //!
 //! `Live` is the real one, `Dry<S>` lays planned acts over another, `Fake` (tests) is a small one in memory. All three
-//! pass one shared suite.
+//! pass one shared suite, `suite.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
