@@ -340,7 +340,9 @@ impl Fold {
                     continue;
                 }
             };
-            if let Some(why) = database::stays(&touched.ours.at, there, &to) {
+            let stays = database::stays(&touched.ours.at, there, &to)
+                .or_else(|| one_way(&touched.ours.at, there, &to));
+            if let Some(why) = stays {
                 undo.lost.push(why);
                 continue;
             }
@@ -391,6 +393,14 @@ impl Fold {
             .into_iter()
             .map(|(unit, how)| Step::Poke { unit, how })
             .collect()
+    }
+}
+
+/// Why a kernel setting stays: the kernel lets it go one way only, and says so itself when it is tried.
+fn one_way(at: &Address, live: &Value, to: &Value) -> Option<String> {
+    match at {
+        Address::Sysctl(key) => crate::live::sysctl::one_way(key, to, live),
+        _ => None,
     }
 }
 

@@ -31,8 +31,11 @@ impl Live {
             (Value::Absent, _) => Err(refused(format!("the kernel has no setting {key}"))),
             (_, Value::Text(_)) => Ok(vec![PreImage {
                 at: Address::Sysctl(key.to_owned()),
+                fidelity: match one_way(key, &was, to) {
+                    Some(why) => Fidelity::Lost(why),
+                    None => Fidelity::Exact,
+                },
                 was,
-                fidelity: Fidelity::Exact,
             }]),
             _ => Err(refused(format!("sysctl {key} can only be set to a text"))),
         }
@@ -74,6 +77,26 @@ impl Live {
             output: None,
         })
     }
+}
+
+/// Settings the kernel lets go up only, until the next boot, and from which value on.
+const ONE_WAY: &[(&str, u32)] = &[
+    ("kernel.modules_disabled", 1),
+    ("kernel.kexec_load_disabled", 1),
+    ("kernel.unprivileged_bpf_disabled", 1),
+    ("kernel.yama.ptrace_scope", 3),
+];
+
+/// Why a setting cannot go back from `to` to `was` while the kernel runs.
+pub(crate) fn one_way(key: &str, was: &Value, to: &Value) -> Option<String> {
+    let dotted = key.replace('/', ".");
+    let (_, from) = ONE_WAY.iter().find(|(name, _)| *name == dotted)?;
+    let number = |value: &Value| match value {
+        Value::Text(text) => text.trim().parse::<u32>().ok(),
+        _ => None,
+    };
+    let locked = number(to)? == *from && number(was)? != *from;
+    locked.then(|| format!("the kernel keeps {key} at {from} until the next boot"))
 }
 
 /// A key's file: `.` separates, `/` stands for a dot inside a name; or the other way round when `/` comes first.
@@ -127,6 +150,20 @@ mod tests {
         let before = host.live.observe(&back).expect("can be kept");
         host.live.perform(&back, &before).expect("done");
         assert_eq!(host.live.read(&at), Ok(was));
+        let text = |text: &str| Value::Text(text.to_owned());
+        for (key, was, to, locked) in [
+            ("kernel.modules_disabled", "0", "1", true),
+            ("kernel/modules_disabled", "0", "1", true),
+            ("kernel.modules_disabled", "1", "1", false),
+            ("kernel.yama.ptrace_scope", "1", "2", false),
+            ("vm.swappiness", "0", "1", false),
+        ] {
+            assert_eq!(
+                one_way(key, &text(was), &text(to)).is_some(),
+                locked,
+                "{key} {was} {to}"
+            );
+        }
         for bad in ["", "..", "net..x", "/etc/passwd/../x"] {
             assert!(path(bad).is_err(), "{bad}");
         }

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use proto::digest::{from_hex, to_hex};
 use proto::{Digest, Meta, Value};
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, StatxAttributes, StatxFlags};
+use rustix::fs::{self, AtFlags, FileType, IFlags, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 /// Kinds of directory entries.
@@ -171,7 +171,14 @@ pub(crate) fn value(
     seen: &Seen,
     digests: &mut Digests,
 ) -> io::Result<Value> {
-    let meta = seen.meta(xattrs(dir, name)?);
+    let mut xattrs = xattrs(dir, name)?;
+    if matches!(seen.kind, Kind::File | Kind::Dir)
+        && let Some(flags) = open(dir, name).ok().and_then(|file| flags(&file))
+        && !flags.is_empty()
+    {
+        xattrs.insert(FLAGS.to_owned(), format!("{:08x}", flags.bits()));
+    }
+    let meta = seen.meta(xattrs);
     Ok(match seen.kind {
         Kind::File => {
             let (content, size) = digests.of(dir, name, seen)?;
@@ -188,6 +195,25 @@ pub(crate) fn value(
             meta,
         },
     })
+}
+
+/// Where the inode's flags (`chattr`) stand among the extended attributes of a value, in hex.
+pub(crate) const FLAGS: &str = "salt-rs.flags";
+
+/// Flags that a user sets and a file can be given again. Immutable and append-only ones are refused before anything else.
+pub(crate) const SETTABLE: IFlags = IFlags::COMPRESSED
+    .union(IFlags::SYNC)
+    .union(IFlags::NODUMP)
+    .union(IFlags::NOATIME)
+    .union(IFlags::JOURNALING)
+    .union(IFlags::NOTAIL)
+    .union(IFlags::DIRSYNC)
+    .union(IFlags::TOPDIR);
+
+/// Those of the flags that are set; `None` where the file system has none.
+pub(crate) fn flags(file: impl std::os::fd::AsFd) -> Option<IFlags> {
+    let flags = fs::ioctl_getflags(file).ok()?;
+    Some(flags & SETTABLE)
 }
 
 /// The value at a name; [`Value::Absent`] when nothing is there.

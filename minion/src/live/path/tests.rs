@@ -457,3 +457,52 @@ fn of_files_that_go_together_all_go_live_or_none() {
     take_back(&mut host, &changes);
     assert!(same(&snapshot(&mut host, "/etc")));
 }
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test sets flags as a user does")]
+fn flags_come_back_and_frozen_files_are_refused() {
+    let mut host = testing::host();
+    host.write("/etc/flagged", "old");
+    let real = host.path("/etc/flagged");
+    let chattr = |how: &str| {
+        let done = std::process::Command::new("chattr").arg(how).arg(&real).status();
+        done.is_ok_and(|status| status.success())
+    };
+    if !chattr("+dA") {
+        return; // This file system has no flags.
+    }
+    let before = host.live.read(&at("/etc/flagged")).expect("readable");
+    assert!(
+        before
+            .meta()
+            .is_some_and(|meta| meta.xattrs.contains_key(super::read::FLAGS))
+    );
+    let new = file(&mut host, "new", 0o644);
+    let change = act(&mut host, "/etc/flagged", new);
+    let changes = done(&mut host, change);
+    take_back(&mut host, &changes);
+    assert_eq!(
+        host.live.read(&at("/etc/flagged")).expect("readable"),
+        before,
+        "after a change"
+    );
+    let gone = act(&mut host, "/etc/flagged", Value::Absent);
+    let changes = done(&mut host, gone);
+    take_back(&mut host, &changes);
+    assert_eq!(
+        host.live.read(&at("/etc/flagged")).expect("readable"),
+        before,
+        "after a removal"
+    );
+    if chattr("+i") {
+        let gone = act(&mut host, "/etc/flagged", Value::Absent);
+        let refused = host
+            .live
+            .observe(std::slice::from_ref(&gone))
+            .expect_err("immutable");
+        let planned = host.live.foresee(&gone).expect_err("immutable");
+        assert!(chattr("-i"));
+        assert!(refused.text.contains("chattr -i -a"), "{refused}");
+        assert_eq!(planned, refused, "a plan says it, too");
+    }
+}

@@ -8,11 +8,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use proto::{Digest, Meta};
 use rustix::fs::{
-    self, AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags,
+    self, AtFlags, Gid, IFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags,
 };
 use rustix::io::Errno;
 
-use super::read::{self, Seen, reach, xattr_bytes, xattrs};
+use super::read::{self, FLAGS, SETTABLE, Seen, reach, xattr_bytes, xattrs};
 use crate::journal::objects::Objects;
 
 /// Whether attributes the wanted value does not name may stay.
@@ -98,13 +98,22 @@ pub(crate) fn replace(dir: BorrowedFd<'_>, name: &OsStr, bytes: &[u8], mode: u32
         gid: seen.map_or(0, |seen| seen.gid),
         mtime: None,
         xattrs: match seen {
-            Some(_) => xattrs(dir, name)?,
+            Some(_) => attributes(dir, name)?,
             None => std::collections::BTreeMap::new(),
         },
     };
     dress(file.as_fd(), &xattrs(dir, &staged)?, &meta, Strictness::Inherit)?;
     file.sync_all()?;
     publish(dir, &staged, name, seen.is_none())
+}
+
+/// Extended attributes and flags of what is there.
+fn attributes(dir: BorrowedFd<'_>, name: &OsStr) -> io::Result<std::collections::BTreeMap<String, String>> {
+    let mut all = xattrs(dir, name)?;
+    if let Some(flags) = read::flags(open(dir, name)?).filter(|flags| !flags.is_empty()) {
+        all.insert(FLAGS.to_owned(), format!("{:08x}", flags.bits()));
+    }
+    Ok(all)
 }
 
 /// Makes a staged directory with its attributes.
@@ -220,13 +229,29 @@ fn dress(
             fs::fremovexattr(fd, key.as_str())?;
         }
     }
-    for (key, value) in &meta.xattrs {
+    for (key, value) in meta.xattrs.iter().filter(|(key, _)| *key != FLAGS) {
         // A new owner may have taken a capability away, so what was there before does not count.
         fs::fsetxattr(fd, key.as_str(), &xattr_bytes(value)?, XattrFlags::empty())?;
     }
     fs::fchmod(fd, Mode::from_raw_mode(meta.mode & 0o7777))?;
     if let Some(mtime) = meta.mtime {
         fs::futimens(fd, &times(mtime))?;
+    }
+    flag(fd, meta.xattrs.get(FLAGS), strict)
+}
+
+/// Sets the inode's flags as recorded; where the file system has none there is nothing to set.
+fn flag(fd: BorrowedFd<'_>, wanted: Option<&String>, strict: Strictness) -> io::Result<()> {
+    if wanted.is_none() && strict == Strictness::Inherit {
+        return Ok(());
+    }
+    let wanted = wanted.and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    let wanted = IFlags::from_bits_retain(wanted.unwrap_or(0)) & SETTABLE;
+    let Ok(all) = fs::ioctl_getflags(fd) else {
+        return Ok(());
+    };
+    if all & SETTABLE != wanted {
+        fs::ioctl_setflags(fd, (all - SETTABLE) | wanted)?;
     }
     Ok(())
 }
