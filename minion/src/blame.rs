@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use proto::journal::whose;
 use proto::{Address, Answer, Change, ChunkId, Entry, Gather, Question, Value};
 use serde_json::{Map, Value as Json, json};
 
@@ -198,7 +199,13 @@ fn changes<'a>(run: &'a RunRecord, at: &Address) -> Vec<(&'a Change, Option<&'a 
     let mut found = Vec::new();
     for entry in &run.entries {
         match entry {
-            Entry::Intent { act_num, chunk, .. } => drop(intents.insert(*act_num, chunk.as_ref())),
+            Entry::Intent {
+                act_num,
+                chunk,
+                beside,
+                acts,
+                ..
+            } => drop(intents.insert(*act_num, whose(chunk.as_ref(), beside, acts, at))),
             Entry::Done { act_num, changes }
             | Entry::Failed { act_num, changes, .. }
             | Entry::Recovered { act_num, changes, .. } => {

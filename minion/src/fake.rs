@@ -312,25 +312,6 @@ impl Fake {
         }
         found
     }
-
-    /// A unit that can be sick goes up when it is poked, or down; the change when it went down.
-    fn falls(&mut self, name: &str) -> Option<Change> {
-        let at = Address::Unit(name.to_owned());
-        let well = self.path(self.sick.get(name)?).is_absent();
-        let Value::Unit(was) = self.at(&at) else {
-            return None;
-        };
-        let now = Unit {
-            active: well,
-            ..was.clone()
-        };
-        self.world.insert(at.clone(), Value::Unit(now.clone()));
-        (!well).then_some(Change {
-            at,
-            before: Value::Unit(was),
-            after: Value::Unit(now),
-        })
-    }
 }
 
 /// A directory owned by root.

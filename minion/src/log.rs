@@ -151,9 +151,14 @@ pub(crate) fn silent(journal: &Journal, private: Private) -> Result<BTreeSet<Add
         let mut intents = BTreeSet::new();
         for entry in &run.entries {
             match entry {
-                Entry::Intent { act_num, chunk, .. } => {
+                Entry::Intent {
+                    act_num,
+                    chunk,
+                    beside,
+                    ..
+                } => {
                     let of = |chunks: &BTreeSet<ChunkId>| {
-                        chunk.as_ref().is_some_and(|chunk| chunks.contains(chunk))
+                        chunk.iter().chain(beside).any(|chunk| chunks.contains(chunk))
                     };
                     if chunks.as_ref().is_none_or(of) {
                         intents.insert(*act_num);

@@ -2,11 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::{Account, Address, Checkout, Group, Meta, Mount, MysqlKind, Package, Unit, Value};
+use proto::{Account, Address, Change, Checkout, Group, Meta, Mount, MysqlKind, Package, Unit, Value};
 
 use super::{Fake, grants_of};
 
 impl Fake {
+    /// A unit that can be sick goes up when it is poked, or down; the change when it went down.
+    pub(super) fn falls(&mut self, name: &str) -> Option<Change> {
+        let at = Address::Unit(name.to_owned());
+        let well = self.path(self.sick.get(name)?).is_absent();
+        let Value::Unit(was) = self.at(&at) else {
+            return None;
+        };
+        let now = Unit {
+            active: well,
+            ..was.clone()
+        };
+        self.world.insert(at.clone(), Value::Unit(now.clone()));
+        (!well).then_some(Change {
+            at,
+            before: Value::Unit(was),
+            after: Value::Unit(now),
+        })
+    }
+
     pub(super) fn free_id(&self) -> u32 {
         let ids = self.world.values().filter_map(|value| match value {
             Value::User(account) => account.uid,
