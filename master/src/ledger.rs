@@ -21,7 +21,8 @@ use crate::report::json::host_object;
 use crate::report::screen::{Screen, Volume};
 use crate::report::{HostResult, RunResult};
 use crate::store::{
-    self, Index, Mode, Remembered, Run, RunError, RunHeader, RunId, RunRecord, RunWriter, Runs, Summary, Told,
+    self, Heads, Index, Mode, Remembered, Run, RunError, RunHeader, RunId, RunRecord, RunWriter, Runs,
+    Summary, Told,
 };
 use crate::when::rfc3339;
 
@@ -34,6 +35,7 @@ pub struct Ledger {
     dir: PathBuf,
     runs: Runs,
     index: Index,
+    heads: Heads,
     recalled: Arc<Mutex<BTreeMap<String, Remembered>>>,
 }
 
@@ -140,6 +142,7 @@ impl Ledger {
             dir: dir.to_owned(),
             runs: Runs::new(dir),
             index: Index::new(dir, PATIENCE),
+            heads: Heads::new(dir),
             recalled: Arc::default(),
         }
     }
@@ -154,8 +157,19 @@ impl Ledger {
             .recall(hosts)
             .map_err(|error| Failure::new(Kind::Refused, error))?;
         notes(screen, &recalled.notes);
-        self.recalled().extend(recalled.hosts.clone());
-        Ok(recalled.hosts)
+        let mut known = recalled.hosts;
+        for host in hosts {
+            let head = self.heads.load(host).map_err(|error| {
+                let text = format!("cannot read where the journal of {host} ended: {error}");
+                Failure::new(Kind::Refused, text)
+                    .hint(format!("`salt-rs hosts forget {host}` begins anew with it"))
+            })?;
+            if head.is_some() {
+                known.entry((*host).to_owned()).or_default().head = head;
+            }
+        }
+        self.recalled().extend(known.clone());
+        Ok(known)
     }
 
     /// Remembers hosts for the next command, as far as they differ from what was recalled. That nothing could be
@@ -164,6 +178,16 @@ impl Ledger {
         let mut recalled = self.recalled();
         let mut new = BTreeMap::new();
         for host in hosts {
+            let known = recalled.get(&host.id);
+            if let Some(head) = &host.memory.head
+                && known.and_then(|known| known.head.as_ref()) != Some(head)
+            {
+                if let Err(error) = self.heads.save(&host.id, head) {
+                    let text = format!("where the journal of {} ends could not be kept: {error}", host.id);
+                    notes(screen, &[text]);
+                }
+                recalled.entry(host.id.clone()).or_default().head = Some(head.clone());
+            }
             let known = recalled.get(&host.id);
             if !known.is_some_and(|known| host.memory.is_known_by(known)) {
                 recalled.insert(host.id.clone(), host.memory.clone());
@@ -182,6 +206,14 @@ impl Ledger {
 
     /// Forgets what is only a cache of a host.
     pub fn forget(&self, host: &str, screen: &Screen) {
+        if let Err(error) = self.heads.forget(host) {
+            notes(
+                screen,
+                &[format!(
+                    "where the journal of {host} ended is not forgotten: {error}"
+                )],
+            );
+        }
         notes(screen, &self.index.forget(host));
     }
 
@@ -235,6 +267,62 @@ impl Ledger {
             .map_err(refused)?;
         notes(screen, &self.index.settled(host, &id));
         Ok(())
+    }
+
+    /// Adds what came of a decided rollback, heard only now, to its file; closes a run that was cut off once all have.
+    ///
+    /// # Errors
+    /// Its file cannot be written.
+    pub fn caught_up(
+        &self,
+        run: &RunId,
+        host: &HostResult,
+        epoch: u64,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        let mut writer = RunWriter::reopen(self.runs.dir(), run).map_err(refused)?;
+        writer.append(&[host_record(host, epoch)]).map_err(refused)?;
+        if !store::is_open(host.outcome) {
+            notes(screen, &self.index.settled(&host.host, run));
+        }
+        let read = self.runs.read(run).map_err(refused)?;
+        let last = |told: &Told| read.hosts().filter(|host| host.host == told.host).last();
+        let all = read
+            .told()
+            .all(|told| last(told).is_some_and(|host| !store::is_open(host.outcome)));
+        if all && !read.is_closed() {
+            let summary = Summary::of(read.told().filter_map(last).map(|host| host.outcome));
+            writer.finish(Vec::new(), rfc3339(), summary).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    /// The rollbacks that were decided and of which hosts may not have heard: by host, oldest first. A run that was cut
+    /// off on the master is there for all its hosts, else only for those in `hosts`.
+    ///
+    /// # Errors
+    /// A run file cannot be read.
+    pub fn decided(&self, hosts: &[String]) -> Result<Vec<(RunId, String, proto::frame::Rollback)>, Failure> {
+        let known = self.recalled().clone();
+        let mut found = Vec::new();
+        for (host, memory) in known {
+            for (run, _) in memory.decided.iter().filter(|(_, open)| **open) {
+                let read = self.runs.read(run).map_err(refused)?;
+                let heard = read.hosts().filter(|one| one.host == host).last();
+                if heard.is_some_and(|one| !store::is_open(one.outcome)) {
+                    continue;
+                }
+                let back = read
+                    .told()
+                    .find(|told| told.host == host)
+                    .and_then(|told| told.back.clone());
+                if let Some(back) = back.filter(|_| hosts.contains(&host) || !read.is_closed()) {
+                    found.push((run.clone(), host.clone(), back));
+                }
+            }
+        }
+        found.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+        Ok(found)
     }
 
     /// All runs, newest first; damaged files are named and left out.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proto::codec::{blob, control};
-use proto::frame::{Apply, Limits, PROTOCOL};
+use proto::frame::{Apply, Chain, Limits, PROTOCOL};
 use proto::{
     Answer, Catalog, CodecError, Digest, Entry, FromMaster, FromMinion, Question, Report, StateResult,
 };
@@ -122,6 +122,7 @@ pub struct Converge {
     take_over: bool,
     limits: Limits,
     known: Option<Digest>,
+    chain: Option<Chain>,
 }
 
 impl Converge {
@@ -137,6 +138,7 @@ impl Converge {
             take_over: false,
             limits: Limits::default(),
             known: None,
+            chain: None,
         }
     }
 
@@ -220,11 +222,14 @@ impl Converge {
             FromMinion::Welcome { protocol, .. } if protocol != PROTOCOL => {
                 return Err(SessionError::Version(protocol));
             }
-            FromMinion::Welcome {
-                settled: Some(report),
-                ..
-            } => Step::Settled(Box::new(report)),
-            FromMinion::Welcome { .. } | FromMinion::Alive => return Ok(None),
+            FromMinion::Welcome { settled, chain, .. } => {
+                self.chain = chain;
+                match settled {
+                    Some(report) => Step::Settled(Box::new(report)),
+                    None => return Ok(None),
+                }
+            }
+            FromMinion::Alive => return Ok(None),
             FromMinion::Want(digests) => self.supply(&digests)?,
             FromMinion::Stale(answers) => Step::Recompile(answers),
             FromMinion::Outdated { epoch, master } if master == self.master && !self.renumbered => {
@@ -268,6 +273,11 @@ impl Converge {
     /// The epoch in force, for the store.
     pub const fn epoch(&self) -> u64 {
         self.request.epoch
+    }
+
+    /// Where the host's journal ended at the greeting, if it said so.
+    pub const fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
     }
 
     /// How many chunks the catalog has.

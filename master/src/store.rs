@@ -11,6 +11,7 @@ use thiserror::Error;
 
 #[cfg(test)]
 mod conformance;
+mod heads;
 mod id;
 mod index;
 mod memory;
@@ -18,7 +19,9 @@ mod runs;
 mod sled;
 
 pub use self::sled::SledStore;
+pub use heads::{Head, Heads};
 pub use id::RunId;
+pub(crate) use index::is_open;
 pub use index::{Index, Recalled, Remembered};
 pub use memory::MemoryStore;
 pub use runs::{

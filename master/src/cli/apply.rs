@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::context::{Context, merged};
 use super::options::{Probation, Selection, Targets};
+use super::rollback::decided;
 use crate::compile::lookup::Secrets;
 use crate::failure::{Failure, Kind};
 use crate::fleet::{
@@ -148,7 +149,8 @@ pub(super) fn perform(selection: &Selection, wish: Wish, context: &Context) -> R
         let compiler = scope.spawn(|| context.compiler(sls.clone(), pillar));
         (context.hosts(), compiler.join())
     });
-    let hosts = hosts?;
+    let mut hosts = hosts?;
+    let waiting = decided::catch_up(context, &mut hosts)?;
     let compiler = compiler.map_err(|_| Failure::bug("reading the tree panicked"))??;
     let compiler = compiler.excluding(exclude);
     let rev = compiler.rev().to_owned();
@@ -174,7 +176,7 @@ pub(super) fn perform(selection: &Selection, wish: Wish, context: &Context) -> R
             Halt::Never
         },
     };
-    let (mut hosts, open, epochs) = converge_all(context, hosts, &job)?;
+    let (mut hosts, open, epochs) = converge_all(context, hosts, waiting, &job)?;
     cover(compiler.secrets(), &mut hosts);
     let result = RunResult {
         run: job.request.run,
@@ -229,15 +231,21 @@ struct Job {
 type Done = (Vec<HostResult>, Option<Open>, BTreeMap<String, u64>);
 
 /// Both phases over all hosts.
-fn converge_all(context: &Context, hosts: Vec<Host>, job: &Job) -> Result<Done, Failure> {
+fn converge_all(
+    context: &Context,
+    mut hosts: Vec<Host>,
+    waiting: BTreeMap<String, HostResult>,
+    job: &Job,
+) -> Result<Done, Failure> {
     let order: Vec<String> = hosts.iter().map(|host| host.id.clone()).collect();
     let (runtime, mut fleet, display) = context.fleet(hosts.len())?;
     fleet.take_over = job.take_over;
     let display = runtime.spawn(display);
+    hosts.retain(|host| !waiting.contains_key(&host.id));
     let items = hosts.into_iter().map(|host| (host.id.clone(), host)).collect();
     let preparing = fleet.each(items, |fleet, host| prepare(fleet, job.compiler.clone(), host));
     let mut prepared = runtime.block_on(interruptible(preparing))?;
-    let (mut ready, mut lost, mut broken) = (Vec::new(), BTreeMap::new(), Vec::new());
+    let (mut ready, mut lost, mut broken) = (Vec::new(), waiting, Vec::new());
     for (id, outcome) in order.iter().filter_map(|id| prepared.remove_entry(id)) {
         match outcome {
             Ok(prepared) => ready.push((id, prepared)),
@@ -352,6 +360,7 @@ fn told(ready: &[(String, Prepared)]) -> Vec<Told> {
         host: id.clone(),
         epoch: prepared.host.memory.epoch + 1,
         catalog: Some(prepared.cargo.digest.hex()),
+        back: None,
     };
     ready.iter().map(one).collect()
 }

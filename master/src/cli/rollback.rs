@@ -1,26 +1,36 @@
-//! `salt-rs rollback`: take hosts back. All hosts are looked at first; where one would refuse, none is changed (J9).
+//! `salt-rs rollback`: take hosts back, together or not at all (J9).
+//!
+//! First every host compares and takes its lock; then the decision is written down on the master; then they are told.
+//! The run file is the decision: from its first byte on disk the hosts in it go back, if not now then at their next
+//! contact ([`decided`]).
+
+pub(super) mod decided;
+mod shown;
 
 use std::collections::BTreeMap;
 
 use clap::Args;
-use proto::frame::{BackTo, Rollback as Request, RollbackReport};
-use proto::{FromMinion, Outcome, StateResult};
-use serde_json::{Map, Value as Json, json};
+use proto::frame::{BackTo, Rollback as Request};
+use proto::{FromMinion, Outcome};
+use serde_json::Value as Json;
 
 use super::context::Context;
-use super::log::short;
 use super::options::{Probation, Targets};
 use crate::failure::Failure;
-use crate::fleet::{Host, Told as Answered, take_back};
+use crate::fleet::{Host, Told as Answered, commit, confirm_back, leave, stand};
 use crate::ledger::by;
-use crate::report::{HostResult, Mode, RunResult, json as document, text};
+use crate::report::{Mode, RunResult, json as document, text};
 use crate::store::Told;
 
 /// Take hosts back to what they were
 ///
-/// Without an option: to before the last run that changed something and is not itself taken back. What somebody changed
-/// by hand since is found before anything is touched, shown, and refused. A rollback is itself recorded and can be taken
-/// back.
+/// Without an option: to before the last run that changed something and is not itself taken back; once more, to before the
+/// one before that. What somebody changed by hand since is found before anything is touched, shown three ways, and
+/// refused. A rollback is itself recorded and can be taken back: --redo, or --run with its id.
+///
+/// Several hosts go back together or not at all: all compare and hold their lock first, and one that refuses or cannot be
+/// reached stops it for all. Once decided, a host that was lost on the way goes back at its next contact, before anything
+/// else is done with it.
 #[derive(Debug, Default, Args)]
 pub(super) struct Rollback {
     #[command(flatten)]
@@ -31,6 +41,9 @@ pub(super) struct Rollback {
     /// Back to before this run, on every host it changed
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
+    /// Take the last rollback back; again, the one before it
+    #[arg(long, conflicts_with_all = ["to", "run"])]
+    redo: bool,
     /// Show what would be put back, and change nothing
     #[arg(long)]
     plan: bool,
@@ -40,17 +53,37 @@ pub(super) struct Rollback {
     /// Overwrite what somebody changed since; it is kept, and can be brought back
     #[arg(long)]
     force: bool,
-    #[command(flatten)]
-    probation: Probation,
     /// Where somebody edited a text elsewhere than we did, keep their edit and take back ours
     #[arg(long, conflicts_with = "force")]
     merge: bool,
     /// Go back although something in between cannot be taken back, such as a command without `undo`
     #[arg(long)]
     past_irreversible: bool,
+    /// Take back the hosts that can be reached; the others go back at their next contact, before anything else
+    #[arg(long)]
+    queue_unreachable: bool,
+    #[command(flatten)]
+    probation: Probation,
 }
 
 impl Rollback {
+    fn request(&self, run: &str, to: &BackTo, context: &Context) -> Request {
+        Request {
+            run: run.to_owned(),
+            epoch: 0,
+            by: by(),
+            to: to.clone(),
+            plan: self.plan,
+            skip_conflicts: self.skip_conflicts,
+            force: self.force,
+            confirm: self.probation.window(&context.settings),
+            merge: self.merge,
+            past_irreversible: self.past_irreversible,
+            prepare: !self.plan,
+            at: None,
+        }
+    }
+
     /// Back to before a run, on every host it changed.
     pub(super) fn before(run: &str) -> Self {
         Self {
@@ -72,64 +105,112 @@ pub(super) fn run(command: &Rollback, context: &Context) -> Result<u8, Failure> 
 
 /// The rollback itself, recorded; what it gave is for the caller to show.
 pub(super) fn perform(command: &Rollback, context: &Context) -> Result<RunResult, Failure> {
-    let (to, hosts) = target(command, context)?;
+    let (to, mut hosts) = target(command, context)?;
+    let mut waiting = decided::catch_up(context, &mut hosts)?;
     let run = context.ledger.new_run()?;
-    let ask = |plan: bool| Request {
-        run: run.to_string(),
-        epoch: 0,
-        by: by(),
-        to: to.clone(),
-        plan,
-        skip_conflicts: command.skip_conflicts,
-        force: command.force,
-        confirm: command.probation.window(&context.settings),
-        merge: command.merge,
-        past_irreversible: command.past_irreversible,
-        ..Request::default()
-    };
+    let first = command.request(run.as_str(), &to, context);
     let order: Vec<String> = hosts.iter().map(|host| host.id.clone()).collect();
-    let looked = all(context, hosts, ask(true))?;
-    let refused = looked.values().any(|told| matches!(&told.answer, Ok(FromMinion::RollbackReport(report)) if report.outcome == Outcome::Refused));
-    let broken = looked.values().any(|told| told.answer.is_err());
-    let stopped = command.plan || refused || broken;
-    let (told, open) = if stopped {
-        (looked, None)
-    } else {
-        let hosts: Vec<Host> = looked.into_values().map(|told| told.host).collect();
-        let header = context.header(run.clone(), Mode::Rollback, "", Vec::new());
-        let about = |host: &Host| Told {
-            host: host.id.clone(),
-            epoch: host.memory.epoch + 1,
-            catalog: None,
-        };
-        let open = context
-            .ledger
-            .begin(header, &hosts.iter().map(about).collect::<Vec<_>>())?;
-        (all(context, hosts, ask(false))?, Some(open))
+    hosts.retain(|host| !waiting.contains_key(&host.id));
+    let (runtime, fleet, display) = context.fleet(order.len())?;
+    let display = runtime.spawn(display);
+    let items = hosts.into_iter().map(|host| (host.id.clone(), host)).collect();
+    let mut standing = runtime.block_on(fleet.each(items, |fleet, mut host: Host| {
+        let mut request = first.clone();
+        host.memory.epoch += 1;
+        request.epoch = host.memory.epoch;
+        stand(fleet, host, request)
+    }));
+    let away = |told: &Answered| {
+        let unreachable = matches!(&told.answer, Err(trouble) if trouble.outcome() == Outcome::Unreachable);
+        command.queue_unreachable && unreachable
     };
-    let results = order
-        .iter()
-        .filter_map(|id| told.get(id))
-        .map(|told| result(told, command, refused || broken))
-        .collect();
-    let mode = if command.plan { Mode::Plan } else { Mode::Rollback };
+    let refused = |told: &Answered| !away(told) && !(told.doubt.is_none() && agrees(told));
+    let stopped = !waiting.is_empty() || standing.values().any(|standing| refused(&standing.told));
+    let open = if stopped || command.plan {
+        None
+    } else {
+        let told = order.iter().filter_map(|id| standing.get(id));
+        let told: Vec<Told> = told.map(|one| decision(&first, &one.told)).collect();
+        // From here on it is decided: whatever happens, these hosts go back, at their next contact if not now.
+        let header = context.header(run.clone(), Mode::Rollback, "", Vec::new());
+        Some((context.ledger.begin(header, &told)?, told))
+    };
+    let mut answers: BTreeMap<String, Answered> = BTreeMap::new();
+    match &open {
+        None => {
+            let all = std::mem::take(&mut standing).into_iter().collect();
+            answers = runtime.block_on(fleet.each(all, |_, standing| leave(standing)));
+        }
+        Some((_, told)) => {
+            let mut items = Vec::new();
+            for told in told {
+                let (Some(one), Some(request)) = (standing.remove(&told.host), told.back.clone()) else {
+                    continue;
+                };
+                if one.told.answer.is_ok() {
+                    items.push((told.host.clone(), (one, request)));
+                } else {
+                    answers.insert(told.host.clone(), one.told);
+                }
+            }
+            let done = fleet.each(items, |fleet, (standing, request)| async move {
+                let told = commit(&fleet, standing, &request).await;
+                confirm_back(fleet, told, &request).await
+            });
+            answers.extend(runtime.block_on(done));
+        }
+    }
+    drop(fleet);
+    // The display ends with the last sender; it holds nothing that could fail.
+    runtime.block_on(display).ok();
+    context.take_up(&answers)?;
+    let results = order.iter().filter_map(|id| {
+        let told = answers.get(id);
+        waiting
+            .remove(id)
+            .or_else(|| told.map(|told| shown::result(told, command, stopped)))
+    });
     let result = RunResult {
         run: run.to_string(),
         commit: String::new(),
-        mode,
-        hosts: results,
+        mode: if command.plan { Mode::Plan } else { Mode::Rollback },
+        hosts: results.collect(),
         target: context.target_text(),
     };
-    if let Some(open) = open {
-        open.finish(
-            &result,
-            &told
-                .iter()
-                .map(|(id, told)| (id.clone(), told.host.memory.epoch))
-                .collect(),
-        )?;
+    if let Some((open, told)) = open {
+        let epochs = told.into_iter().map(|told| (told.host, told.epoch)).collect();
+        open.finish(&result, &epochs)?;
     }
     Ok(result)
+}
+
+/// Whether a host holds its lock and has nothing against going back.
+fn agrees(told: &Answered) -> bool {
+    matches!(&told.answer, Ok(FromMinion::RollbackReport(report)) if report.outcome != Outcome::Refused)
+}
+
+/// What a host is told in the second phase. It names generations, so that it means the same whenever it arrives; a host
+/// that is away is held to the generation it was at when it was last heard of.
+fn decision(first: &Request, told: &Answered) -> Told {
+    let mut back = Request {
+        prepare: false,
+        epoch: told.host.memory.epoch,
+        ..first.clone()
+    };
+    match &told.answer {
+        Ok(FromMinion::RollbackReport(report)) => {
+            back.to = BackTo::Generation(report.to);
+            back.at = Some(report.previous_generation);
+        }
+        _ if matches!(back.to, BackTo::Previous | BackTo::Redo) => back.at = told.host.memory.generation,
+        _ => {}
+    }
+    Told {
+        host: told.host.id.clone(),
+        epoch: back.epoch,
+        catalog: None,
+        back: Some(back),
+    }
 }
 
 /// What to go back to, and which hosts are meant.
@@ -158,6 +239,7 @@ fn target(command: &Rollback, context: &Context) -> Result<(BackTo, Vec<Host>), 
             Ok((BackTo::BeforeRun(record.run), hosts))
         }
         (None, Some(generation)) => Ok((BackTo::Generation(generation), context.hosts()?)),
+        (None, None) if command.redo => Ok((BackTo::Redo, context.hosts()?)),
         (None, None) => Ok((BackTo::Previous, context.hosts()?)),
     }
 }
@@ -170,134 +252,10 @@ fn may_have_changed(host: &Json) -> bool {
     !untouched && !same
 }
 
-/// Sends one request to all hosts; the epoch of each is its own.
-fn all(context: &Context, hosts: Vec<Host>, request: Request) -> Result<BTreeMap<String, Answered>, Failure> {
-    let (runtime, fleet, display) = context.fleet(hosts.len())?;
-    let items = hosts.into_iter().map(|host| (host.id.clone(), host)).collect();
-    let told = runtime.block_on(async move {
-        let display = tokio::spawn(display);
-        let work = |fleet, mut host: Host| {
-            let mut request = request.clone();
-            host.memory.epoch += 1;
-            request.epoch = host.memory.epoch;
-            take_back(fleet, host, request)
-        };
-        let told = fleet.each(items, work).await;
-        drop(fleet);
-        display.await.ok();
-        told
-    });
-    context.take_up(&told)?;
-    Ok(told)
-}
-
-fn result(told: &Answered, command: &Rollback, stopped: bool) -> HostResult {
-    let id = &told.host.id;
-    let mut result = match &told.answer {
-        Ok(FromMinion::RollbackReport(report)) => of_report(id, report, command, stopped),
-        Ok(FromMinion::Busy { holder }) => HostResult::without_report(
-            id,
-            Outcome::Refused,
-            format!("another run holds the host: {holder}"),
-            None,
-        ),
-        Ok(FromMinion::Outdated { master, epoch }) => HostResult::without_report(
-            id,
-            Outcome::Refused,
-            format!("the host obeys another master ({master}, epoch {epoch})"),
-            Some("run the command there, or take the host over with --take-over".to_owned()),
-        ),
-        Ok(_) => HostResult::without_report(id, Outcome::Failed, "an answer out of place".to_owned(), None),
-        Err(trouble) => {
-            let outcome = if trouble.leaves_doubt() && !stopped {
-                Outcome::Unknown
-            } else {
-                trouble.outcome()
-            };
-            HostResult::without_report(id, outcome, trouble.to_string(), trouble.hint())
-        }
-    };
-    result.traffic = told.traffic;
-    result.duration_ms = told.duration_ms;
-    result
-}
-
-fn of_report(id: &str, report: &RollbackReport, command: &Rollback, stopped: bool) -> HostResult {
-    let conflicts: Vec<String> = report
-        .conflicts
-        .iter()
-        .map(|conflict| {
-            let (ours, theirs) = (&conflict.ours, &conflict.theirs);
-            format!(
-                "conflict at {}: before us {}, ours {}, now {}",
-                ours.at,
-                short(&ours.before),
-                short(&ours.after),
-                short(theirs)
-            )
-        })
-        .collect();
-    let mut notes = conflicts.clone();
-    notes.extend(report.lost.iter().map(|lost| format!("cannot come back: {lost}")));
-    let states = report.restored.iter().map(|change| {
-        let address = change.at.to_string();
-        let chunk = proto::ChunkId {
-            state: "rollback".into(),
-            id: address.clone(),
-            name: address,
-            fun: "restore".into(),
-        };
-        let mut state = StateResult::met(&chunk, "");
-        let before = short(&change.before);
-        state.changes = Map::from_iter([(
-            state.id.clone(),
-            json!({ "old": before, "new": short(&change.after) }),
-        )]);
-        state.result = if command.plan || stopped { None } else { Some(true) };
-        state
-    });
-    let blocked = !conflicts.is_empty() && !command.skip_conflicts && !command.force;
-    let outcome = match report.outcome {
-        _ if blocked => Outcome::Refused,
-        _ if stopped && !command.plan => Outcome::Refused,
-        _ if command.plan && !report.restored.is_empty() => Outcome::Changed,
-        outcome => outcome,
-    };
-    let error = if !report.failed.is_empty() {
-        Some((report.failed.join("\n"), None))
-    } else if blocked {
-        let help = "look at it, then --skip-conflicts to leave it or --force to overwrite it (it is kept)";
-        Some((
-            "somebody changed the host since; nothing was taken back".to_owned(),
-            Some(help.to_owned()),
-        ))
-    } else if stopped && !command.plan {
-        Some((
-            "not taken back, because another host of the group could not be".to_owned(),
-            None,
-        ))
-    } else {
-        None
-    };
-    HostResult {
-        host: id.to_owned(),
-        outcome,
-        generation: Some(report.generation),
-        previous_generation: Some(report.previous_generation),
-        duration_ms: report.duration_ms,
-        states: states.collect(),
-        error,
-        notes,
-        compiled: false,
-        traffic: Default::default(),
-        peak_rss_kib: 0,
-        cpu_ms: 0,
-        orphans: Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

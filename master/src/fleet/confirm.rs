@@ -123,12 +123,10 @@ pub(super) fn lost(window: u64, cause: &str) -> (String, String) {
     (text, help)
 }
 
-/// Takes a host back, and confirms that as any other run.
-pub async fn take_back(fleet: Fleet, host: Host, request: Rollback) -> Told {
-    let (window, run, epoch) = (request.confirm, request.run.clone(), request.epoch);
-    let plan = request.plan;
-    let mut told = exchange(fleet.clone(), host, FromMaster::Rollback(request)).await;
-    let Some(window) = window.filter(|_| !plan) else {
+/// Confirms that a host was taken back, as any other run.
+pub async fn confirm_back(fleet: Fleet, mut told: Told, request: &Rollback) -> Told {
+    let (run, epoch) = (request.run.clone(), request.epoch);
+    let Some(window) = request.confirm.filter(|_| !request.plan) else {
         return told;
     };
     let lost_report = match &told.answer {

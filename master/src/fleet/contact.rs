@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use proto::frame::PROTOCOL;
+use proto::frame::{Chain, PROTOCOL};
 use proto::{CodecError, FromMinion, Outcome, Report};
 use tokio::sync::watch;
 
@@ -100,6 +100,8 @@ pub struct Contact {
     pub since: Instant,
     /// The report of an earlier run whose result was never heard, if the greeting brought it.
     pub settled: Option<Report>,
+    /// Where its journal ended at the greeting.
+    pub chain: Option<Chain>,
 }
 
 impl Contact {
@@ -126,6 +128,7 @@ impl Contact {
             link,
             since,
             settled: None,
+            chain: None,
         })
     }
 
@@ -134,16 +137,19 @@ impl Contact {
     /// # Errors
     /// Any [`Trouble`].
     pub async fn greet(fleet: &Fleet, host: &Host) -> Result<Self, Trouble> {
+        let known = host.memory.head.as_ref().map(|head| head.digest);
         let attach = host.memory.unsettled.as_ref().map(ToString::to_string);
-        let greeting = greeting(&fleet.master, attach, fleet.take_over, &fleet.limits, None)?;
+        let greeting = greeting(&fleet.master, attach, fleet.take_over, &fleet.limits, known)?;
         let mut contact = Self::open(fleet, host, &greeting, Gate::opened()).await?;
         match contact.link.next(fleet.patience).await? {
             FromMinion::Welcome {
                 protocol: PROTOCOL,
                 settled,
+                chain,
                 ..
             } => {
                 contact.settled = settled;
+                contact.chain = chain;
                 Ok(contact)
             }
             FromMinion::Welcome { protocol, .. } => Err(SessionError::Version(protocol).into()),

@@ -6,7 +6,7 @@ use proto::{Outcome, Report, StateResult};
 
 use super::confirm::{self, Probed, Verdict, confirm};
 use super::prepare::{Unready, settle};
-use super::{Compiler, Contact, Fleet, Gate, Host, Prepared, Trouble};
+use super::{Compiler, Contact, Fleet, Gate, Host, Prepared, Trouble, hear};
 use crate::report::HostResult;
 use crate::report::progress::{Event, Mark};
 use crate::session::{Converge, End, Held, Step};
@@ -66,6 +66,7 @@ pub async fn converge(
         contact,
         states: Vec::new(),
         compiled: cargo.load.is_some(),
+        doubt: None,
     };
     let epoch = host.memory.epoch + 1;
     let ended = driver.drive(&mut host, &request, cargo, &mut settled).await;
@@ -76,6 +77,7 @@ pub async fn converge(
         Err(trouble) => of_trouble(&mut host, &request, trouble, partial),
     };
     result.compiled = driver.compiled;
+    result.notes.extend(driver.doubt.take());
     result.notes.extend(warnings.iter().map(ToString::to_string));
     if let Some(contact) = driver.contact.take() {
         result.traffic = contact.traffic();
@@ -112,6 +114,8 @@ struct Driver<'a> {
     contact: Option<Contact>,
     states: Vec<StateResult>,
     compiled: bool,
+    /// Why its journal is not the one that was known (J4).
+    doubt: Option<String>,
 }
 
 impl Driver<'_> {
@@ -153,10 +157,13 @@ impl Driver<'_> {
             cargo,
         )
         .taking_over(fleet.take_over)
-        .within(&fleet.limits);
+        .within(&fleet.limits)
+        .knowing(host.memory.head.as_ref().map(|head| head.digest));
         match &mut self.contact {
             Some(contact) => {
                 *settled = contact.settled.take();
+                let chain = contact.chain.take();
+                self.doubt = chain.and_then(|chain| hear(&host.id, &mut host.memory, &chain));
                 request.told.clone().pass().await?;
                 contact.link.send(&machine.open_greeted(&held)?).await?;
             }
@@ -199,6 +206,14 @@ impl Driver<'_> {
                 }
                 Some(Step::End(end)) => {
                     host.memory.epoch = machine.epoch();
+                    if let Some(chain) = machine.chain() {
+                        self.doubt = hear(&host.id, &mut host.memory, chain);
+                    }
+                    if let (End::Report(report), None) = (&end, &self.doubt)
+                        && let Some(chain) = &report.chain
+                    {
+                        host.memory.head = Some(chain.into());
+                    }
                     if matches!(end, End::Report(_)) {
                         host.memory.catalog = Some(catalog.hex());
                         host.memory.unsettled = None;
@@ -265,6 +280,7 @@ pub fn of_report(id: &str, report: Report) -> HostResult {
         peak_rss_kib: report.peak_rss_kib,
         cpu_ms: report.cpu_ms,
         orphans: report.orphans,
+        conflicts: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use proto::codec::control;
 use proto::frame::PROTOCOL;
 use proto::{FromMaster, FromMinion, Report};
 
-use super::{Contact, Fleet, Gate, Host, Trouble};
+use super::{Contact, Fleet, Gate, Host, Trouble, hear};
 use crate::session::{SessionError, greeting};
 use crate::transport::Traffic;
 
@@ -17,6 +17,8 @@ pub struct Told {
     pub answer: Result<FromMinion, Trouble>,
     /// The result of the run named in the memory's `unsettled`, when it was heard.
     pub settled: Option<Report>,
+    /// Why its journal is not the one that was known (J4).
+    pub doubt: Option<String>,
     /// What the session moved.
     pub traffic: Traffic,
     /// Milliseconds it took.
@@ -24,50 +26,81 @@ pub struct Told {
 }
 
 /// Greets a host, sends it one request in the same flight, and returns its answer.
-pub async fn exchange(fleet: Fleet, mut host: Host, request: FromMaster) -> Told {
+pub async fn exchange(fleet: Fleet, host: Host, request: FromMaster) -> Told {
+    open(&fleet, host, request).await.0
+}
+
+/// The same, with the line still open where the host answered.
+pub(super) async fn open(fleet: &Fleet, mut host: Host, request: FromMaster) -> (Told, Option<Contact>) {
     let since = std::time::Instant::now();
-    let mut settled = None;
+    let (mut settled, mut doubt) = (None, None);
     let mut contact = None;
-    let answer = talk(&fleet, &mut host, &request, &mut settled, &mut contact).await;
+    let answer = async {
+        let mut flight = greeting(
+            &fleet.master,
+            host.memory.unsettled.as_ref().map(ToString::to_string),
+            fleet.take_over,
+            &fleet.limits,
+            host.memory.head.as_ref().map(|head| head.digest),
+        )?;
+        flight.extend(control(&request)?);
+        let contact = contact.insert(Contact::open(fleet, &host, &flight, Gate::opened()).await?);
+        host.memory.agent = Some(fleet.agent.sha256.to_owned());
+        answer(fleet, contact, &mut host, &mut settled, &mut doubt).await
+    }
+    .await;
     if settled.is_some() {
         host.memory.unsettled = None;
     }
-    Told {
+    let told = Told {
         host,
         answer,
         settled,
+        doubt,
         traffic: contact.as_ref().map(Contact::traffic).unwrap_or_default(),
         duration_ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
-    }
+    };
+    let open = contact.filter(|_| told.answer.is_ok());
+    (told, open)
 }
 
-async fn talk(
+/// Waits for the answer to what was sent.
+pub(super) async fn answer(
     fleet: &Fleet,
+    contact: &mut Contact,
     host: &mut Host,
-    request: &FromMaster,
     settled: &mut Option<Report>,
-    slot: &mut Option<Contact>,
+    doubt: &mut Option<String>,
 ) -> Result<FromMinion, Trouble> {
-    let mut flight = greeting(
-        &fleet.master,
-        host.memory.unsettled.as_ref().map(ToString::to_string),
-        fleet.take_over,
-        &fleet.limits,
-        None,
-    )?;
-    flight.extend(control(request)?);
-    let contact = slot.insert(Contact::open(fleet, host, &flight, Gate::opened()).await?);
-    host.memory.agent = Some(fleet.agent.sha256.to_owned());
     loop {
         match contact.link.next(fleet.patience).await? {
             FromMinion::Welcome { protocol, .. } if protocol != PROTOCOL => {
                 return Err(SessionError::Version(protocol).into());
             }
-            FromMinion::Welcome { settled: report, .. } => *settled = report,
+            FromMinion::Welcome {
+                settled: report,
+                chain,
+                ..
+            } => {
+                *settled = report;
+                if let Some(chain) = chain {
+                    *doubt = hear(&host.id, &mut host.memory, &chain);
+                }
+            }
             // A rollback's entries stream by; its report ends it.
             FromMinion::Entry(_) | FromMinion::Alive => {}
             FromMinion::Fault(text) => return Err(Trouble::Fault(text)),
-            answer => return Ok(answer),
+            answer => {
+                let chain = match &answer {
+                    FromMinion::RollbackReport(report) => &report.chain,
+                    FromMinion::Report(report) => &report.chain,
+                    _ => &None,
+                };
+                if let (Some(chain), None) = (chain, &doubt) {
+                    host.memory.head = Some(chain.into());
+                }
+                return Ok(answer);
+            }
         }
     }
 }

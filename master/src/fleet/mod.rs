@@ -7,6 +7,7 @@ mod confirm;
 mod contact;
 mod converge;
 mod exchange;
+mod group;
 mod halt;
 mod inquire;
 mod memory;
@@ -27,13 +28,14 @@ use crate::report::progress::Event;
 use crate::store::Remembered;
 use crate::transport::{Agent, Endpoint, Transports};
 
-pub use confirm::take_back;
+pub use confirm::confirm_back;
 pub use contact::{Contact, Gate, Trouble};
 pub use converge::{Converged, Request, converge, of_report};
 pub use exchange::{Told, exchange};
+pub use group::{Standing, commit, leave, stand};
 pub use halt::Halt;
 pub use inquire::{Thought, inquire};
-pub use memory::known_grains;
+pub use memory::{hear, known_grains};
 pub use prepare::{Compiled, Compiler, Prepared, Unready, ask, prepare};
 
 /// One host of a run.

@@ -52,6 +52,9 @@ pub fn host_object(host: &HostResult) -> Json {
         if let Some((cause, help)) = &host.error {
             map.insert("error".into(), json!({ "message": cause, "help": help }));
         }
+        if !host.conflicts.is_empty() {
+            map.insert("conflicts".into(), json!(host.conflicts));
+        }
         if !host.orphans.is_empty() {
             map.insert("orphans".into(), json!(host.orphans));
         }

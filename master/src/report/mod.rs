@@ -6,6 +6,7 @@ pub mod screen;
 pub mod text;
 
 use proto::{Orphan, Outcome, StateResult, Totals};
+use serde_json::Value as Json;
 
 use crate::transport::Traffic;
 
@@ -60,6 +61,8 @@ pub struct HostResult {
     pub cpu_ms: u64,
     /// What is left on it of states that are no longer in the tree.
     pub orphans: Vec<Orphan>,
+    /// What somebody changed since, three ways, in the contract's JSON: address, before, ours, theirs, diff.
+    pub conflicts: Vec<Json>,
 }
 
 impl HostResult {
@@ -79,6 +82,7 @@ impl HostResult {
             peak_rss_kib: 0,
             cpu_ms: 0,
             orphans: Vec::new(),
+            conflicts: Vec::new(),
         }
     }
 

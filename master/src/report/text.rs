@@ -56,6 +56,9 @@ fn host_block(screen: &Screen, mode: Mode, host: &HostResult) -> String {
     if screen.volume > Volume::Quiet {
         out.push_str(&orphans(screen, mode, host));
     }
+    for conflict in &host.conflicts {
+        out.push_str(&three_ways(screen, conflict));
+    }
     for note in &host.notes {
         out.push_str(&format!("  {}\n", tame(note)));
     }
@@ -64,6 +67,27 @@ fn host_block(screen: &Screen, mode: Mode, host: &HostResult) -> String {
     } else {
         format!("{}\n{out}", screen.paint(Tone::Strong, &host.host))
     }
+}
+
+/// A conflict: what was there before us, what we left, what is there now; of text files the two diffs.
+fn three_ways(screen: &Screen, conflict: &Json) -> String {
+    let word = |name: &str| tame(conflict[name].as_str().unwrap_or_default());
+    let head = format!("! conflict at {}", word("address"));
+    let mut out = format!("  {}\n", screen.paint(Tone::Bad, head));
+    for (whose, name) in [
+        ("before us", "before_text"),
+        ("ours", "ours_text"),
+        ("now", "theirs_text"),
+    ] {
+        indent(&mut out, &format!("{whose:<9} {}", word(name)), 6);
+    }
+    for (heading, name) in [("what we did:", "ours"), ("what somebody did since:", "theirs")] {
+        if let Some(text) = conflict["diff"][name].as_str().filter(|text| !text.is_empty()) {
+            indent(&mut out, &screen.paint(Tone::Faint, heading), 6);
+            diff(screen, &mut out, text);
+        }
+    }
+    out
 }
 
 fn state_block(screen: &Screen, mode: Mode, state: &StateResult) -> String {
@@ -388,6 +412,7 @@ mod tests {
             peak_rss_kib: 0,
             cpu_ms: 0,
             orphans: Vec::new(),
+            conflicts: Vec::new(),
         };
         let block = host_block(&screen(), Mode::Apply, &host);
         assert_eq!(

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json};
 
 use super::runs::{RunRecord, Runs};
 use super::sled::SledStore;
-use super::{Expect, Key, MemoryStore, RunId, Store, StoreError};
+use super::{Expect, Head, Key, MemoryStore, RunId, Store, StoreError};
 
 /// A run without an end that is this much older than the newest one will not get one any more.
 const ABANDONED: u64 = 24 * 60 * 60 * 1_000;
@@ -44,6 +44,11 @@ pub struct Remembered {
     /// What it told the mine, by function or alias.
     #[serde(default)]
     pub mine: Map<String, Json>,
+    /// Rollbacks that were decided and of which it may not have heard yet (J9); `false` is one that it has.
+    pub decided: BTreeMap<RunId, bool>,
+    /// Where its journal ended; from a file of its own.
+    #[serde(skip)]
+    pub head: Option<Head>,
     /// What it answered to the questions of the last run.
     #[serde(skip)]
     pub answers: Answers,
@@ -148,6 +153,7 @@ impl Index {
                 generation: known.generation,
                 run: known.run,
                 unsettled: known.unsettled,
+                decided: known.decided,
                 ..Remembered::default()
             };
             replace(store, host, &kept)
@@ -165,8 +171,12 @@ impl Index {
             let Some(mut known) = load(store, host)? else {
                 return Ok(());
             };
-            if known.unsettled.as_ref() == Some(run) {
+            let decided = known.decided.remove(run).is_some();
+            let unsettled = known.unsettled.as_ref() == Some(run);
+            if unsettled {
                 known.unsettled = None;
+            }
+            if decided || unsettled {
                 replace(store, host, &known)?;
             }
             Ok(())
@@ -249,6 +259,10 @@ impl Index {
             {
                 oldest_open = Some(id.clone());
             }
+            let told_back = |host: &str| {
+                let told = |record: &RunRecord| matches!(record, RunRecord::Told(told) if told.host == host && told.back.is_some());
+                run.records.iter().any(told)
+            };
             for record in &run.records {
                 let (host, new) = match record {
                     RunRecord::Told(told) => (
@@ -257,6 +271,7 @@ impl Index {
                             epoch: told.epoch,
                             run: Some(id.clone()),
                             unsettled: Some(id.clone()),
+                            decided: told.back.iter().map(|_| (id.clone(), true)).collect(),
                             ..Remembered::default()
                         },
                     ),
@@ -267,6 +282,10 @@ impl Index {
                             generation: host.generation,
                             run: Some(id.clone()),
                             unsettled: (host.outcome == Outcome::Unknown).then(|| id.clone()),
+                            decided: told_back(&host.host)
+                                .then(|| (id.clone(), is_open(host.outcome)))
+                                .into_iter()
+                                .collect(),
                             ..Remembered::default()
                         },
                     ),
@@ -304,6 +323,7 @@ impl News {
             let mut known = load(store, host)?.unwrap_or_default();
             let before = known.clone();
             known.raise(new);
+            known.decided.retain(|_, open| *open);
             if known != before {
                 replace(store, host, &known)?;
                 written = true;
@@ -327,6 +347,8 @@ impl Remembered {
         let own = |of: &Self| Self {
             epoch: 0,
             run: None,
+            decided: BTreeMap::new(),
+            head: None,
             ..of.clone()
         };
         own(self) == own(other)
@@ -335,12 +357,19 @@ impl Remembered {
     /// Takes over what the other one knows of epoch, generation and run. A generation belongs to the latest run.
     fn raise(&mut self, new: &Self) {
         self.epoch = self.epoch.max(new.epoch);
+        self.decided
+            .extend(new.decided.iter().map(|(run, open)| (run.clone(), *open)));
         if new.run >= self.run {
             self.generation = new.generation.or(self.generation);
             self.unsettled = new.unsettled.clone();
             self.run = new.run.clone().or_else(|| self.run.take());
         }
     }
+}
+
+/// Whether a host that was told to go back, and ended so, may not have heard of it.
+pub(crate) const fn is_open(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Unknown | Outcome::Unreachable)
 }
 
 fn keys(host: &str) -> (Key, Key) {
@@ -374,6 +403,7 @@ fn save(store: &dyn Store, host: &str, new: &Remembered) -> Result<(), StoreErro
         generation: merged.generation,
         run: merged.run,
         unsettled: merged.unsettled,
+        decided: merged.decided,
         ..new.clone()
     };
     replace(store, host, &merged)

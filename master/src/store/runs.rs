@@ -104,6 +104,14 @@ impl Run {
         })
     }
 
+    /// What hosts were told.
+    pub fn told(&self) -> impl Iterator<Item = &Told> {
+        self.records.iter().filter_map(|record| match record {
+            RunRecord::Told(told) => Some(told),
+            _ => None,
+        })
+    }
+
     /// The counts as recorded, or counted from the hosts when the run did not come to its end.
     pub fn summary(&self) -> Summary {
         let closed = self.records.iter().find_map(|record| match record {

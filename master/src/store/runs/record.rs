@@ -60,6 +60,10 @@ pub struct Told {
     /// Digest of the catalog.
     #[serde(default)]
     pub catalog: Option<String>,
+    /// What it was decided to go back to, once all of the group had agreed (J9): the host does that before anything
+    /// else, now or at its next contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<proto::frame::Rollback>,
 }
 
 /// How a host ended.

@@ -40,6 +40,7 @@ pub(in crate::store) fn told(host: &str, epoch: u64) -> Told {
         host: host.to_owned(),
         epoch,
         catalog: None,
+        back: None,
     }
 }
 
