@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod agent;
 #[cfg(test)]
+mod back;
 mod batch;
 #[cfg(test)]
 mod conformance;

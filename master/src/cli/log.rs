@@ -1,11 +1,14 @@
 //! `salt-rs log`: the change record, from the master's run files; one run in full, with what the hosts kept of it.
 
+mod record;
+
 use clap::{Args, Subcommand};
 use proto::{Change, FromMaster, FromMinion, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::context::Context;
 use super::options::Targets;
+use super::rollback::decided;
 use crate::failure::Failure;
 use crate::fleet::exchange;
 use crate::ledger::Record;
@@ -33,12 +36,27 @@ struct List {
     /// At most so many runs
     #[arg(short = 'n', value_name = "N", default_value_t = 20)]
     limit: usize,
+    /// Ask the hosts for each change of each run, with diffs of text files
+    #[arg(long)]
+    diff: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show one run in full
     Show(Show),
+    /// Check every record and every kept content on hosts, and their journals' ends against what is known here
+    ///
+    /// Exit status 1 where something is damaged, or a journal does not go on from the end that was known: it was cut,
+    /// swapped, or put back from a copy. Such a host is not taken back until `log accept`.
+    Verify(record::Verify),
+    /// Show which runs and commits made a file on a host what it is, line by line
+    ///
+    /// `before` was there before the first run that touched it, a number is the generation that made it, `since` is
+    /// nobody's that is recorded.
+    Blame(record::Blame),
+    /// Take the journals of hosts as they are, where they do not go on from the end that was known
+    Accept(record::Accept),
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +71,7 @@ struct Show {
 impl Log {
     pub(super) fn targets(&self) -> Targets {
         match &self.command {
+            Some(Command::Verify(verify)) => verify.targets.clone(),
             Some(_) => Targets::default(),
             None => self.list.targets.clone(),
         }
@@ -63,6 +82,9 @@ pub(super) fn run(command: &Log, context: &Context) -> Result<u8, Failure> {
     match &command.command {
         None => list(context, &command.list),
         Some(Command::Show(show)) => one(context, show),
+        Some(Command::Verify(_)) => record::verify(context),
+        Some(Command::Blame(blame)) => record::blame(context, blame),
+        Some(Command::Accept(accept)) => record::accept(context, accept),
     }
 }
 
@@ -84,7 +106,15 @@ fn list(context: &Context, list: &List) -> Result<u8, Failure> {
         .take(list.limit)
         .collect();
     if screen.json {
-        screen.document(&records.iter().map(Record::summary).collect());
+        let mut documents = Vec::new();
+        for record in &records {
+            let mut document = record.summary();
+            if let (Json::Object(map), true) = (&mut document, list.diff) {
+                map.insert("changes".into(), changes(context, record)?.into());
+            }
+            documents.push(document);
+        }
+        screen.document(&documents.into());
         return Ok(0);
     }
     if records.is_empty() {
@@ -92,8 +122,32 @@ fn list(context: &Context, list: &List) -> Result<u8, Failure> {
     }
     for record in &records {
         screen.out(line(&screen, record));
+        if list.diff {
+            for (host, kept) in &changes(context, record)? {
+                screen.out(screen.paint(Tone::Strong, host));
+                kept_changes(&screen, kept);
+            }
+        }
     }
     Ok(0)
+}
+
+/// What hosts kept of a run's changes.
+fn kept_changes(screen: &Screen, kept: &Json) {
+    for change in kept.as_array().into_iter().flatten() {
+        let field = |name: &str| change.get(name).and_then(Json::as_str).unwrap_or_default();
+        screen.out(format!(
+            "  {}: {} → {}",
+            tame(field("address")),
+            tame(field("before_text")),
+            tame(field("after_text"))
+        ));
+        let mut diff = String::new();
+        text::diff(screen, &mut diff, field("diff"));
+        if !diff.is_empty() {
+            screen.out(diff);
+        }
+    }
 }
 
 fn line(screen: &Screen, record: &Record) -> String {
@@ -175,19 +229,8 @@ fn one(context: &Context, show: &Show) -> Result<u8, Failure> {
                 screen.out(text::changes(&screen, map));
             }
         }
-        for change in kept.get(host).and_then(Json::as_array).into_iter().flatten() {
-            let field = |name: &str| change.get(name).and_then(Json::as_str).unwrap_or_default();
-            screen.out(format!(
-                "  {}: {} → {}",
-                tame(field("address")),
-                tame(field("before_text")),
-                tame(field("after_text"))
-            ));
-            let mut diff = String::new();
-            text::diff(&screen, &mut diff, field("diff"));
-            if !diff.is_empty() {
-                screen.out(diff);
-            }
+        if let Some(kept) = kept.get(host) {
+            kept_changes(&screen, kept);
         }
     }
     Ok(0)
@@ -201,7 +244,9 @@ fn changes(context: &Context, record: &Record) -> Result<Map<String, Json>, Fail
         .filter(|(_, result)| result.get("generation") != result.get("previous_generation"))
         .filter_map(|(host, result)| Some((host.clone(), result.get("generation")?.as_u64()?)))
         .collect();
-    let hosts = context.named(wanted.iter().map(|(host, _)| host.as_str()))?;
+    let mut hosts = context.named(wanted.iter().map(|(host, _)| host.as_str()))?;
+    let waiting = decided::catch_up(context, &mut hosts)?;
+    hosts.retain(|host| !waiting.contains_key(&host.id));
     let (runtime, fleet, _display) = context.fleet(hosts.len())?;
     let mut document = Map::new();
     for host in hosts {
