@@ -22,6 +22,7 @@ use crate::tree::location::{Location, expand, normal};
 use crate::tree::signature;
 
 mod external;
+mod limits;
 mod surroundings;
 
 pub use surroundings::Surroundings;
@@ -257,10 +258,13 @@ impl Settings {
             self.pillar_from_host_grains = truth;
         }
         if let Some(node) = fields.take("confirm") {
-            self.confirm = confirm(document, node, self.confirm);
+            self.confirm = limits::confirm(document, node, self.confirm);
+        }
+        if let Some(node) = fields.take("journal") {
+            limits::journal(&mut self.limits, node, document);
         }
         if let Some(node) = fields.take("packages") {
-            packages(&mut self.limits, node, document);
+            limits::packages(&mut self.limits, node, document);
         }
         if let Some(node) = fields.take("salt") {
             self.salt = salt(document, node);
@@ -359,19 +363,6 @@ impl SshSettings {
     }
 }
 
-/// `confirm: 120s`: seconds, with or without a unit; `false` is off, `true` the default.
-fn confirm(document: &mut Document<'_>, node: &Node, default: Option<u64>) -> Option<u64> {
-    if let Value::Bool(on) = node.value {
-        return default.filter(|_| on);
-    }
-    let text = document.text(node, "confirm")?;
-    let found = window(&text);
-    if let Err(why) = &found {
-        document.report(node.at, format!("confirm: {why}"), None);
-    }
-    found.ok().or(default)
-}
-
 /// Seconds of `90`, `90s`, `2m`, `1h`: at least one, at most a day.
 ///
 /// # Errors
@@ -390,20 +381,6 @@ pub fn window(text: &str) -> Result<u64, String> {
     seconds
         .filter(|seconds| (1..=86_400).contains(seconds))
         .ok_or_else(|| format!("`{text}` is no time such as 90s, 2m or 1h, between a second and a day"))
-}
-
-/// `packages: { keep: 2G, wait: 60 }`: room for old package files, and seconds to wait for another package manager.
-fn packages(limits: &mut Limits, node: &Node, document: &mut Document<'_>) {
-    let mut fields = document.fields(node, "packages");
-    let keep = fields.take("keep");
-    if let Some(bytes) = keep.and_then(|node| document.bytes(node, "packages.keep")) {
-        limits.packages_keep = bytes;
-    }
-    let wait = fields.take("wait");
-    if let Some(seconds) = wait.and_then(|node| document.number(node, "packages.wait", 0, 86_400)) {
-        limits.packages_wait = seconds;
-    }
-    fields.finish(document);
 }
 
 /// The settings file to use.

@@ -9,8 +9,10 @@ use proto::frame::{BackTo, Rollback};
 use proto::{FromMinion, Outcome};
 
 use crate::guard;
+use crate::journal::ledger::Ledger;
 use crate::journal::lock::{self, Fence, Lock};
-use crate::journal::{Journal, JournalError, recover};
+use crate::journal::sweep::{self, When};
+use crate::journal::{Journal, JournalError, limits, recover};
 use crate::live::Live;
 use crate::log::{self, Private, Shown};
 use crate::serve::{self, child};
@@ -27,11 +29,13 @@ Commands:
   log [-n N] [--diff]       The change record, newest first
   log verify                Check every record and every kept content
   log blame PATH            Which runs made a path what it is, line by line
-  status                    Generation, last run, and whether something is going on
+  status                    Generation, last run, what is owed, and whether something is going on
   rollback [--to GENERATION | --run RUN | --redo] [--plan] [--skip-conflicts] [--merge] [--force]
            [--past-irreversible]
                             Back to the state before the last run, after the given generation, before the given
                             run, or (--redo) to before the last rollback
+  journal [--sweep]         What the record takes up and how far back it reaches; --sweep lets go of
+                            what the settings do not want kept
   confirm                   The last run stays, though no master confirmed it
   release                   Forget which master this host obeys; the next one that applies takes it over
   serve                     Serve a master over standard input and output (the master starts this)
@@ -80,6 +84,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> u8 {
         "run" => return ended(child::work(&typed.dir)),
         "log" => show_log(&typed),
         "guard" => guard::watch(&typed.dir, typed.run.as_deref()).map(|()| 0),
+        "journal" => show_journal(&typed),
         "confirm" => confirm(&typed),
         "status" => status(&typed),
         "rollback" => go_back(&typed),
@@ -115,6 +120,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Typed, String> {
             "-h" | "--help" => typed.command = "help".to_owned(),
             "-V" | "--version" => typed.command = "version".to_owned(),
             "--diff"
+            | "--sweep"
             | "--plan"
             | "--skip-conflicts"
             | "--force"
@@ -128,7 +134,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Typed, String> {
                 typed.path = Some(value("a path")?);
                 typed.word = Some(word);
             }
-            "serve" | "run" | "guard" | "log" | "status" | "rollback" | "confirm" | "release"
+            "serve" | "run" | "guard" | "log" | "status" | "rollback" | "journal" | "confirm" | "release"
                 if typed.command.is_empty() =>
             {
                 typed.command = word;
@@ -139,6 +145,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Typed, String> {
     let allowed: &[&str] = match typed.command.as_str() {
         "" => return Err("no command was given".to_owned()),
         "log" => &["--diff"],
+        "journal" => &["--sweep"],
         "rollback" => &[
             "--plan",
             "--skip-conflicts",
@@ -237,8 +244,27 @@ fn status(typed: &Typed) -> Result<u8, JournalError> {
         holder,
         cut_off: cut_off.map(|run| run.header.run),
         window: guard::window(&journal)?,
+        owed: Ledger::load(&journal)?.waiting(&journal),
     };
     say(&told.to_string())
+}
+
+fn show_journal(typed: &Typed) -> Result<u8, JournalError> {
+    let journal = Journal::open(&typed.dir)?;
+    let limits = limits::load(&typed.dir);
+    if typed.has("--sweep") {
+        let _lock = Lock::take(&typed.dir, "sweep")?;
+        let swept = sweep::sweep(&journal, &limits, When::Now)?;
+        say(&text::swept(&swept))?;
+    }
+    let history = journal.history()?;
+    let oldest = history.first().map_or(0, |run| run.header.parent);
+    say(&text::usage(
+        &sweep::usage(&journal)?,
+        oldest,
+        journal.generation()?,
+        &limits,
+    ))
 }
 
 fn confirm(typed: &Typed) -> Result<u8, JournalError> {

@@ -9,10 +9,9 @@ pub(crate) fn now() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// The kernel's id of this boot; empty where it does not say.
+/// Names this boot; a container's own where this is one.
 pub(crate) fn boot() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
+    crate::guard::probation::Moment::now().boot
 }
 
 /// `2024-05-01 12:00:00 UTC` of seconds since 1970 (the proleptic Gregorian calendar, days counted from 1 March).

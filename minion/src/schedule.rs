@@ -96,8 +96,8 @@ impl<'a> Schedule<'a> {
     /// The run that owed it to chunk `place` to have its turn, where nothing but that gave it one.
     pub fn debt(&self, place: usize) -> Option<&str> {
         let chunk = self.catalog.chunks.get(place)?;
-        let waits = |need: &&proto::Requisite| onchanges(need.kind) || watch(need.kind);
-        let needs = chunk.needs.iter().filter(waits).flat_map(|need| &need.on);
+        let kinds = |need: &&proto::Requisite| waits(need.kind);
+        let needs = chunk.needs.iter().filter(kinds).flat_map(|need| &need.on);
         let listens = self.catalog.listens.iter();
         let listens = listens
             .filter(|listen| listen.call.contains(&place))
@@ -445,6 +445,11 @@ const fn onchanges(kind: RequisiteKind) -> bool {
 
 const fn watch(kind: RequisiteKind) -> bool {
     matches!(kind, RequisiteKind::Watch | RequisiteKind::WatchAny)
+}
+
+/// Whether a dependent of this kind waits for changes.
+pub(crate) const fn waits(kind: RequisiteKind) -> bool {
+    onchanges(kind) || watch(kind)
 }
 
 /// Within one kind: `_any` and plain `onfail` need one good among them, `onfail_all` needs all.

@@ -6,7 +6,7 @@ use std::path::Path;
 use proto::{Digest, Value};
 use serde_json::{Value as Json, json};
 
-use crate::journal::{Journal, JournalError, entries, record};
+use crate::journal::{Journal, JournalError, base, entries, record};
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,8 +61,18 @@ pub fn verify(journal: &Journal) -> Result<Verified, JournalError> {
 
 impl Verified {
     fn chain(&mut self, journal: &Journal) -> Result<(), JournalError> {
-        let numbers = journal.runs()?;
+        let mut numbers = journal.runs()?;
         let mut before: Option<(u64, Digest)> = Some((0, entries::origin()));
+        let past = base::past(journal)?;
+        self.damage
+            .extend(past.swept().flat_map(|run| run.damage.clone()));
+        if past.swept().next().is_some() {
+            // The oldest that is kept follows what was swept; older ones are about to go.
+            let oldest = past.all().map(|run| run.number).find(|number| *number > 0);
+            let oldest = oldest.unwrap_or(u64::MAX);
+            numbers.retain(|number| *number >= oldest);
+            before = Some((oldest - 1, base::anchor(journal)?));
+        }
         let mut last: Option<u64> = None;
         for number in &numbers {
             let path = journal.entries_path(*number);

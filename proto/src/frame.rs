@@ -79,6 +79,13 @@ pub struct Limits {
     pub packages_keep: u64,
     /// Seconds to wait for another program that uses the package manager.
     pub packages_wait: u64,
+    /// So many generations are kept at most; 0 is no limit.
+    pub keep_generations: u64,
+    /// None older than so many days, the newest ten excepted; 0 is no limit.
+    pub keep_days: u64,
+    /// So many bytes of entries and kept contents at most, package files not counted, the newest generation excepted; 0
+    /// is no limit.
+    pub keep_bytes: u64,
 }
 
 impl Default for Limits {
@@ -86,6 +93,9 @@ impl Default for Limits {
         Self {
             packages_keep: 2 << 30,
             packages_wait: 60,
+            keep_generations: 100,
+            keep_days: 0,
+            keep_bytes: 2 << 30,
         }
     }
 }

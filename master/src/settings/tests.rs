@@ -52,6 +52,7 @@ ssh: { user: admin, key: keys/id, known_hosts: ~/kh, port: '2222', connect_timeo
 nodegroups: { lb: 'lb*', front: 'G@roles:web or lb*', named: [a, b] }
 pillar_from_host_grains: yes
 packages: { keep: 500M, wait: 5 }
+journal: { keep_generations: 40, keep_days: 90, keep_bytes: 1G }
 salt: { failhard: true, pillar_merge_lists: on, my_conf: x, jinja_env: { trim_blocks: true } }
 ";
     let settings = parse(text).unwrap();
@@ -80,6 +81,11 @@ salt: { failhard: true, pillar_merge_lists: on, my_conf: x, jinja_env: { trim_bl
     assert!(settings.pillar_from_host_grains);
     assert_eq!(settings.limits.packages_keep, 500 << 20);
     assert_eq!(settings.limits.packages_wait, 5);
+    let limits = &settings.limits;
+    assert_eq!(
+        (limits.keep_generations, limits.keep_days, limits.keep_bytes),
+        (40, 90, 1 << 30)
+    );
     assert_eq!(settings.salt["jinja_env"], json!({"trim_blocks": true}));
     assert_eq!(settings.salt["my_conf"], json!("x"));
 }

@@ -2,12 +2,14 @@
 
 use std::fmt::{self, Write};
 
+use proto::frame::Limits;
 use proto::frame::Probation as How;
 use proto::{Change, FromMinion, Outcome, Value};
 
 use crate::clock::date;
 use crate::journal::Last;
 use crate::journal::lock::{Fence, Holder};
+use crate::journal::sweep::{Swept, Usage};
 use crate::log::Told;
 
 /// The change record.
@@ -254,8 +256,38 @@ pub(super) fn blame(found: &serde_json::Value) -> String {
     out
 }
 
+/// What a sweep did.
+pub(super) fn swept(swept: &Swept) -> String {
+    let Swept { runs, objects, bytes } = swept;
+    format!("swept: {runs} runs, {objects} objects of {bytes} bytes\n")
+}
+
+/// What the record takes up.
+pub(super) fn usage(usage: &Usage, oldest: u64, newest: u64, limits: &Limits) -> String {
+    let limit = |number: u64| {
+        if number == 0 {
+            "no limit".to_owned()
+        } else {
+            number.to_string()
+        }
+    };
+    format!(
+        "generations {oldest} to {newest}: so far one can go back, and no further\nruns        {}, {} bytes\nobjects     {}, \
+         {} bytes, of which {} nothing refers to\nkept        generations {}, days {}, bytes {}\n",
+        usage.runs,
+        usage.entries,
+        usage.objects,
+        usage.bytes,
+        usage.unused,
+        limit(limits.keep_generations),
+        limit(limits.keep_days),
+        limit(limits.keep_bytes),
+    )
+}
+
 /// What the host knows of itself.
 pub(super) struct Status {
+    pub(super) owed: Vec<String>,
     pub(super) generation: u64,
     pub(super) last: Option<Last>,
     pub(super) fence: Fence,
@@ -275,6 +307,9 @@ impl fmt::Display for Status {
         match self.fence.master.as_str() {
             "" => writeln!(f, "master      none yet")?,
             master => writeln!(f, "master      {master}, epoch {}", self.fence.epoch)?,
+        }
+        for owed in &self.owed {
+            writeln!(f, "owed        {}", clean(owed))?;
         }
         if let Some(holder) = &self.holder {
             writeln!(f, "going on    {holder}")?;

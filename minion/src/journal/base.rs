@@ -38,14 +38,6 @@ pub(crate) fn past(journal: &Journal) -> Result<Past, JournalError> {
     Ok(Past { base, runs })
 }
 
-/// The oldest generation that can be gone back to, as far as runs were swept.
-///
-/// # Errors
-/// The file cannot be read.
-pub(crate) fn horizon(journal: &Journal) -> Result<u64, JournalError> {
-    Ok(read(journal)?.0)
-}
-
 /// The chain head of the newest swept run; where none was swept, what stands before a host's first run.
 ///
 /// # Errors
@@ -99,6 +91,11 @@ impl Past {
     /// Every run, oldest first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &RunRecord> {
         self.base.iter().chain(&self.runs)
+    }
+
+    /// What stands for the runs that were swept.
+    pub(crate) fn swept(&self) -> impl Iterator<Item = &RunRecord> {
+        self.base.iter()
     }
 
     /// The runs that led to where the host is, oldest first: what was taken back since is left out. Where damage keeps

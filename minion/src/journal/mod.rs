@@ -21,6 +21,7 @@ pub mod objects;
 mod open;
 pub mod owed;
 pub mod recover;
+pub mod sweep;
 pub mod told;
 
 use std::fs;

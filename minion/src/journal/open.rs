@@ -6,6 +6,7 @@ use super::entries::{self, Writer};
 use super::files::{make_dir, sync_dir};
 use super::ledger::Ledger;
 use super::lock::Lock;
+use super::sweep::When;
 use super::{Journal, JournalError, Record, head, worth};
 use crate::guard;
 
@@ -74,7 +75,13 @@ impl OpenRun {
                 .and_then(|ledger| ledger.store(&self.journal))
                 .ok();
         }
-        guard::ended(&self.journal, &self.header, generation)
+        guard::ended(&self.journal, &self.header, generation)?;
+        if self.writer.is_some() {
+            // What stays longer than it need does no harm.
+            let limits = super::limits::load(&self.journal.dir);
+            super::sweep::sweep(&self.journal, &limits, When::AfterRun).ok();
+        }
+        Ok(())
     }
 
     /// Leaves a record even if nothing was done: what was owed is not owed any more.

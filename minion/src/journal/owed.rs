@@ -6,10 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Change, ChunkId, Entry};
+use proto::{Catalog, Change, Chunk, ChunkId, Entry, Requisite};
 
-use super::RunRecord;
 use super::ledger::{HIGHSTATE, Ledger, line, settled};
+use super::lock::Fence;
+use super::{Journal, RunRecord};
 
 /// A change whose consequences some states have not drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,8 @@ impl Debt {
     /// Whether `dependent`, which depends on the change, has not had its turn. `boot` is the kernel's id of this boot.
     pub fn owes(&self, dependent: &ChunkId, boot: &str) -> bool {
         let booted = !self.boot.is_empty() && !boot.is_empty() && self.boot != boot;
-        !self.seen.contains(dependent) && !(booted && dependent.state == "service")
+        let started = booted && dependent.state == "service";
+        !started && !self.seen.contains(dependent)
     }
 
     pub(super) fn words(&self) -> Vec<String> {
@@ -75,10 +77,42 @@ impl Ledger {
         open.next().map(|debt| debt.run.as_str())
     }
 
+    /// What is owed, for people: who waits for what, as far as the catalog told last knows of somebody.
+    pub fn waiting(&self, journal: &Journal) -> Vec<String> {
+        let told = || {
+            let digest = Fence::load(journal.dir()).ok()?.catalog?;
+            serde_json::from_slice::<Catalog>(&journal.objects().get(&digest).ok()?).ok()
+        };
+        let Some(catalog) = (!self.owed.is_empty()).then(told).flatten() else {
+            return Vec::new();
+        };
+        let boot = crate::clock::boot();
+        let mut found = Vec::new();
+        for (chunk, on) in catalog.chunks.iter().flat_map(waits) {
+            let changed = catalog.chunks.get(on).map(|chunk| &chunk.id);
+            if let Some((run, changed)) = changed.and_then(|id| Some((self.owes(id, &chunk.id, &boot)?, id)))
+            {
+                let (state, fun, name) = (&chunk.id.state, &chunk.id.fun, &chunk.id.name);
+                found.push(format!(
+                    "{state}.{fun} {name}, since run {run}: {} changed",
+                    changed.name
+                ));
+            }
+        }
+        found
+    }
+
     /// All that is owed, to whomever.
     pub fn owed(&self) -> &[Debt] {
         &self.owed
     }
+}
+
+/// What a chunk waits for the changes of, by place.
+fn waits(chunk: &Chunk) -> impl Iterator<Item = (&Chunk, usize)> {
+    let kinds = |need: &&Requisite| crate::schedule::waits(need.kind);
+    let needs = chunk.needs.iter().filter(kinds);
+    needs.flat_map(move |need| need.on.iter().map(move |on| (chunk, *on)))
 }
 
 /// Goes on over a run. `ledger` is what was there before it.

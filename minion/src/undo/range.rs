@@ -23,7 +23,16 @@ pub fn target(history: &[RunRecord], to: &BackTo) -> Result<Option<u64>, NoTarge
         .filter_map(|run| Some((run.generation()?, run)))
         .gather();
     let head = by_number.keys().next_back().copied().unwrap_or(0);
+    let oldest = history.first().map_or(0, |run| run.header.parent);
+    let swept = |number: u64| {
+        NoTarget(format!(
+            "generation {number} is no longer in the journal: kept are {}–{head}, and one can go back to {oldest} at the \
+             earliest",
+            oldest + 1
+        ))
+    };
     match to {
+        BackTo::Generation(number) if *number < oldest => Err(swept(*number)),
         BackTo::Generation(number) if *number <= head => Ok(Some(*number)),
         BackTo::Generation(number) => Err(NoTarget(format!(
             "there is no generation {number}: this host is at generation {head}"
@@ -36,7 +45,10 @@ pub fn target(history: &[RunRecord], to: &BackTo) -> Result<Option<u64>, NoTarge
             match found.as_slice() {
                 // A run that was cut off and went on is two.
                 [run, others @ ..] if others.iter().all(|other| other.header.run == run.header.run) => Ok(Some(run.header.parent)),
-                [] => Err(NoTarget(format!("run {prefix} changed nothing on this host"))),
+                [] => Err(NoTarget(format!(
+                    "run {prefix} changed nothing on this host{}",
+                    if oldest > 0 { ", or is no longer in its journal" } else { "" }
+                ))),
                 _ => Err(NoTarget(format!(
                     "several runs begin with {prefix}: give more of it"
                 ))),
@@ -59,7 +71,10 @@ pub fn target(history: &[RunRecord], to: &BackTo) -> Result<Option<u64>, NoTarge
                     _ => return Ok(Some(run.header.parent)),
                 }
             }
-            Ok(None)
+            match number.checked_sub(1) {
+                Some(before) if oldest > 0 => Err(swept(before)),
+                _ => Ok(None),
+            }
         }
     }
 }
@@ -74,7 +89,8 @@ fn finished(run: &RunRecord) -> bool {
 /// Applied runs are steps of a path; going back to `R` stands where `R` stood. Forth again is the next step of the
 /// newest path that leads on from here.
 fn redo(history: &[RunRecord]) -> Option<u64> {
-    let mut paths: BTreeMap<u64, Vec<u64>> = BTreeMap::from([(0, Vec::new())]);
+    let oldest = history.first()?.header.parent;
+    let mut paths: BTreeMap<u64, Vec<u64>> = BTreeMap::from([(oldest, Vec::new())]);
     let mut here: Vec<u64> = Vec::new();
     let mut newest: Vec<Vec<u64>> = Vec::new();
     for run in history {
