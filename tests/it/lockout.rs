@@ -210,7 +210,7 @@ fn every_lock_out_is_back_by_the_deadline_and_nothing_is_left() {
     bench.until("/srv/first");
     bench
         .host()
-        .check("pkill -9 -f 'salt-rs-minio[n] run'; systemctl kill -s KILL 'salt-rs-guard-*'")
+        .check("pkill -9 -f 'salt-rs-minio[n] run'; pkill -9 -f 'srv/g[o]'; systemctl kill -s KILL 'salt-rs-guard-*'")
         .unwrap();
     ended(apply).expect(1);
     bench.until_gone("/srv/first");
