@@ -136,8 +136,10 @@ impl RunResult {
 
     /// The command that takes the run back; `None` when it changed nothing.
     pub fn undo_command(&self) -> Option<String> {
-        let moved =
-            |host: &&HostResult| host.generation.is_some() && host.generation != host.previous_generation;
+        let moved = |host: &&HostResult| {
+            let gone = self.mode == Mode::Apply && host.outcome == Outcome::RolledBack;
+            !gone && host.generation.is_some() && host.generation != host.previous_generation
+        };
         if self.mode == Mode::Plan || !self.hosts.iter().any(|host| moved(&host)) {
             return None;
         }

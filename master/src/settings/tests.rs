@@ -53,6 +53,7 @@ nodegroups: { lb: 'lb*', front: 'G@roles:web or lb*', named: [a, b] }
 pillar_from_host_grains: yes
 packages: { keep: 500M, wait: 5 }
 journal: { keep_generations: 40, keep_days: 90, keep_bytes: 1G }
+confirm: 5m
 salt: { failhard: true, pillar_merge_lists: on, my_conf: x, jinja_env: { trim_blocks: true } }
 ";
     let settings = parse(text).unwrap();
@@ -79,6 +80,7 @@ salt: { failhard: true, pillar_merge_lists: on, my_conf: x, jinja_env: { trim_bl
     assert_eq!(settings.nodegroups["front"], ["G@roles:web", "or", "lb*"]);
     assert_eq!(settings.nodegroups["named"], ["a", "b"]);
     assert!(settings.pillar_from_host_grains);
+    assert_eq!(settings.confirm, Some(300));
     assert_eq!(settings.limits.packages_keep, 500 << 20);
     assert_eq!(settings.limits.packages_wait, 5);
     let limits = &settings.limits;
@@ -126,6 +128,24 @@ fn names_every_problem_with_its_place() {
     for ((message, help), (start, hint)) in found.iter().zip(want) {
         assert!(message.starts_with(start), "{message} / {start}");
         assert_eq!(help.as_deref(), hint, "{message}");
+    }
+}
+
+#[test]
+fn the_window_is_a_time_or_off() {
+    for (text, window) in [
+        ("", Some(120)),
+        ("confirm: true", Some(120)),
+        ("confirm: false", None),
+        ("confirm: 90", Some(90)),
+        ("confirm: 90s", Some(90)),
+        ("confirm: 2m", Some(120)),
+        ("confirm: 24h", Some(86_400)),
+    ] {
+        assert_eq!(parse(text).unwrap().confirm, window, "{text}");
+    }
+    for text in ["0", "25h", "-1", "2 min", "m", "[1]"] {
+        assert!(parse(&format!("confirm: {text}")).is_err(), "{text}");
     }
 }
 

@@ -181,9 +181,9 @@ impl Probation {
         (how, left.map(|left| left.div_ceil(1000)))
     }
 
-    /// Whether it should have been taken back long ago.
+    /// Whether nobody seems to be at work on it; of a run that has not said its end it is so once its lock is free.
     pub fn overdue(&self, now: &Moment) -> bool {
-        now.boot != self.boot || self.ended.is_some_and(|end| now.ms > self.due(end) + LATE)
+        now.boot != self.boot || self.ended.is_none_or(|end| now.ms > self.due(end) + LATE)
     }
 
     fn due(&self, end: u64) -> u64 {
