@@ -70,6 +70,11 @@ pub trait System {
         let _ = acts;
     }
 
+    /// Puts back what belongs to these values and is not part of them, where they are there again after a cut.
+    fn mend(&mut self, before: &[PreImage]) {
+        let _ = before;
+    }
+
     /// Waits until the programs that a process had started, and that outlived it, have ended; false when one still runs
     /// after a limit.
     fn outwait(&mut self, process: u32) -> bool {

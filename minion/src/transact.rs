@@ -179,7 +179,9 @@ impl<'a, S: System> Hands<'a, S> {
                 Ok(Transacted { performed, undoing })
             }
             Err(botched) => {
-                let changes = self.settle(acts, &botched.changes);
+                let mut observed = botched.changes.clone();
+                observed.extend(self.missed(acts, &before, &observed)?);
+                let changes = self.settle(acts, &observed);
                 let entry = Entry::Failed {
                     act_num,
                     why: botched.why.clone(),
@@ -189,6 +191,44 @@ impl<'a, S: System> Hands<'a, S> {
                 Err(Stumble::Botched(botched))
             }
         }
+    }
+
+    /// What an act that failed changed without saying so, because looking afterwards failed, too.
+    ///
+    /// # Errors
+    /// It cannot be told even now. The intent stays without its end, and the next start resolves it.
+    fn missed(&mut self, acts: &[Act], before: &[PreImage], said: &[Change]) -> Result<Vec<Change>, Stumble> {
+        if !acts.iter().all(|act| matches!(act, Act::Assign { .. })) {
+            return Ok(Vec::new());
+        }
+        let images: Vec<&PreImage> = before
+            .iter()
+            .filter(|image| said.iter().all(|change| change.at != image.at))
+            .filter(|image| !matches!(image.at, Address::Mysql(_)))
+            .collect();
+        let ask: Vec<Question> = images
+            .iter()
+            .map(|image| Question::Read(image.at.clone()))
+            .collect();
+        let mut missed = Vec::new();
+        for (image, answer) in images.into_iter().zip(self.system.answer(&ask)) {
+            match answer {
+                Answer::Value(live) if image.was.same(&live) => {}
+                Answer::Value(live) => missed.push(Change {
+                    at: image.at.clone(),
+                    before: image.was.clone(),
+                    after: live,
+                }),
+                other => {
+                    let why = format!(
+                        "what became of {} cannot be told ({other:?}); the next run looks",
+                        image.at
+                    );
+                    return Err(Stumble::Journal(Problem::new(ProblemKind::Failed, why)));
+                }
+            }
+        }
+        Ok(missed)
     }
 
     /// The observed changes, and those that packages' and commands' own programs made at addresses this run had touched

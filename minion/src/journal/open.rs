@@ -18,6 +18,8 @@ pub struct OpenRun {
     writer: Option<Writer>,
     /// Acts and what became of them, to tell whether they are worth a generation.
     entries: Vec<Entry>,
+    /// An entry could not be written: nothing may follow it.
+    broken: Option<Problem>,
     /// Results of states before the first intent.
     waiting: Vec<Entry>,
     _lock: Lock,
@@ -30,6 +32,7 @@ impl OpenRun {
             header,
             writer: None,
             entries: Vec::new(),
+            broken: None,
             waiting: Vec::new(),
             _lock: lock,
         }
@@ -44,7 +47,12 @@ impl OpenRun {
     /// back already, so that going back once more goes on from there.
     pub fn generation_after(&self, outcome: Outcome) -> u64 {
         let back = self.header.restores.is_some() && outcome == Outcome::RolledBack;
-        self.header.parent + u64::from(back || worth(&self.entries))
+        self.header.parent + u64::from(self.settled() && (back || worth(&self.entries)))
+    }
+
+    /// Whether every act has its end in the journal.
+    fn settled(&self) -> bool {
+        self.broken.is_none() && super::recover::pending(&self.entries).is_empty()
     }
 
     /// Whether something was written: an act was begun.
@@ -61,6 +69,10 @@ impl OpenRun {
         let generation = self.generation_after(outcome);
         if self.writer.is_none() && generation > self.header.parent {
             self.start()?;
+        }
+        if !self.settled() {
+            // What became of its last act nobody knows yet: the next start looks, and closes it then.
+            return Ok(());
         }
         if let Some(writer) = &mut self.writer {
             writer.append(&Entry::Close { outcome, report })?;
@@ -123,17 +135,27 @@ impl OpenRun {
 impl Record for OpenRun {
     fn append(&mut self, entry: &Entry) -> Result<(), Problem> {
         if matches!(entry, Entry::State(_)) {
+            if self.broken.is_some() {
+                return Ok(());
+            }
             match &mut self.writer {
                 Some(writer) => writer.write(entry)?,
                 None => self.waiting.push(entry.clone()),
             }
             return Ok(());
         }
+        if let Some(broken) = &self.broken {
+            return Err(broken.clone());
+        }
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => self.start()?,
         };
-        writer.append(entry)?;
+        if let Err(error) = writer.append(entry) {
+            let problem = Problem::from(error);
+            self.broken = Some(problem.clone());
+            return Err(problem);
+        }
         self.entries.push(entry.clone());
         Ok(())
     }

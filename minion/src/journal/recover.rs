@@ -95,7 +95,7 @@ pub fn cut_off(journal: &Journal) -> Result<Option<RunRecord>, JournalError> {
 }
 
 /// The intents whose end is missing, in their order: one act, and commands that ran beside it.
-fn pending(entries: &[Entry]) -> Vec<(u64, Vec<Act>, Vec<PreImage>)> {
+pub(super) fn pending(entries: &[Entry]) -> Vec<(u64, Vec<Act>, Vec<PreImage>)> {
     let mut open: Vec<(u64, Vec<Act>, Vec<PreImage>)> = Vec::new();
     for entry in entries {
         match entry {
@@ -120,31 +120,49 @@ fn resolve<S: System>(
     before: &[PreImage],
 ) -> Result<(&'static str, Vec<Change>, Vec<String>), JournalError> {
     let live = look(system, acts, before)?;
-    let changes = |live: &[Value]| -> Vec<Change> {
-        let pairs = before
-            .iter()
-            .zip(live)
-            .filter(|(image, live)| !image.was.same(live));
-        pairs
-            .map(|(image, live)| Change {
-                at: image.at.clone(),
-                before: image.was.clone(),
-                after: live.clone(),
-            })
-            .collect()
-    };
     if acts.iter().all(|act| !matches!(act, Act::Assign { .. })) {
-        return Ok(("unknown", changes(&live), Vec::new()));
+        return Ok(("unknown", changed(system, before, &live), Vec::new()));
     }
     if before.iter().zip(&live).all(|(image, live)| image.was.same(live)) {
+        system.mend(before);
         return Ok(("not_applied", Vec::new(), Vec::new()));
     }
     if acts.iter().all(|act| reached(act, before, &live)) {
-        return Ok(("applied", changes(&live), Vec::new()));
+        return Ok(("applied", changed(system, before, &live), Vec::new()));
     }
     let failed = restore(system, before);
+    system.mend(before);
     let live = look(system, acts, before)?;
-    Ok(("restored", changes(&live), failed))
+    Ok(("restored", changed(system, before, &live), failed))
+}
+
+/// What is not as it was, and all below a directory that was not there: whoever makes a home fills it, too.
+fn changed<S: System>(system: &mut S, before: &[PreImage], live: &[Value]) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    for (image, live) in before
+        .iter()
+        .zip(live)
+        .filter(|(image, live)| !image.was.same(live))
+    {
+        changes.push(Change {
+            at: image.at.clone(),
+            before: image.was.clone(),
+            after: live.clone(),
+        });
+        let (Address::Path(path), Value::Absent, Value::Dir { .. }) = (&image.at, &image.was, live) else {
+            continue;
+        };
+        if let Some(Answer::Tree(Some(entries))) = system.answer(&[Question::List(path.clone())]).pop() {
+            let below = entries.into_iter().map(|(name, after)| Change {
+                at: Address::Path(format!("{path}/{name}")),
+                before: Value::Absent,
+                after,
+            });
+            let known = |at: &Address| before.iter().any(|image| image.at == *at);
+            changes.extend(below.filter(|change| !known(&change.at)));
+        }
+    }
+    changes
 }
 
 /// What is there now. A database server that does not answer must not keep everything else from being mended: its things are

@@ -144,7 +144,7 @@ impl Live {
     ) -> Result<Performed, Box<Botched>> {
         let was = self.read(at)?;
         expected(at, &was, expect, to)?;
-        let people = self.people();
+        let people = self.readable(|live| Ok(live.people()))?;
         let done = match (at, to) {
             _ if meets(to, &was) => Ok(()),
             (Address::User(name), Value::User(wanted)) => self.put_user(name, &was, wanted),
@@ -361,6 +361,22 @@ impl Live {
         // What cannot be removed now is put right by the next change of the account.
         self.edit(|files| {
             files.clear(name, what);
+            Ok(())
+        })
+        .ok();
+    }
+
+    /// Puts the lines back that were kept with a value which is there again: those of subordinate ids and of shadowed groups do
+    /// not show in it.
+    pub(crate) fn mend_person(&mut self, at: &Address, was: &Value) {
+        if !matches!(was, Value::User(_) | Value::Group(_)) || !self.read(at).is_ok_and(|live| live.same(was))
+        {
+            return;
+        }
+        let kept = self.kept_lines(at, was);
+        // What cannot be put back now is put back with the account by a rollback.
+        self.edit(|files| {
+            files.put_back(&kept);
             Ok(())
         })
         .ok();

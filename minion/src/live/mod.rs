@@ -67,6 +67,8 @@ pub struct Live {
     /// What was fetched in this session, by URL and wanted hash.
     downloads: BTreeMap<(String, Option<String>), Answer>,
     databases: mysql::Databases,
+    /// The last text file that was there and could not be read.
+    unread: std::cell::RefCell<Option<String>>,
     /// A plan asks: what an act would need kept is looked at, and not kept.
     foreseeing: bool,
     /// What a command that ran on another thread came to, until its act is performed.
@@ -94,6 +96,7 @@ impl Live {
             units: BTreeMap::new(),
             downloads: BTreeMap::new(),
             databases: mysql::Databases::default(),
+            unread: std::cell::RefCell::default(),
             foreseeing: false,
             came_to: None,
         }
@@ -111,9 +114,28 @@ impl Live {
 
     /// A text file of the host; `None` when it is missing or unreadable.
     pub(crate) fn text(&self, path: &str) -> Option<String> {
-        std::fs::read(self.real(path))
-            .ok()
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        match std::fs::read(self.real(path)) {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) => {
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    self.unread.replace(Some(format!("cannot read {path}: {error}")));
+                }
+                None
+            }
+        }
+    }
+
+    /// What `ask` finds, unless a file it looked into is there and cannot be read: then nobody is absent for that.
+    pub(crate) fn readable<T>(
+        &mut self,
+        ask: impl FnOnce(&mut Self) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        self.unread.replace(None);
+        let found = ask(self)?;
+        match self.unread.take() {
+            Some(why) => Err(refused(why)),
+            None => Ok(found),
+        }
     }
 
     /// What is at an address.
@@ -125,8 +147,8 @@ impl Live {
             Address::Path(path) => self.read_path(path),
             Address::Package(name) => self.read_package(name),
             Address::Unit(name) => self.read_unit(name),
-            Address::User(name) => self.read_user(name),
-            Address::Group(name) => self.read_group(name),
+            Address::User(name) => self.readable(|live| live.read_user(name)),
+            Address::Group(name) => self.readable(|live| live.read_group(name)),
             Address::Sysctl(key) => self.read_sysctl(key),
             Address::Checkout(path) => self.read_checkout(path),
             Address::Mysql(at) => self.read_mysql(at),
@@ -440,6 +462,12 @@ impl System for Live {
             }
         }
         self.clear_stage();
+    }
+
+    fn mend(&mut self, before: &[PreImage]) {
+        for image in before {
+            self.mend_person(&image.at, &image.was);
+        }
     }
 
     fn outwait(&mut self, process: u32) -> bool {

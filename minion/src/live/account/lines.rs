@@ -135,6 +135,9 @@ impl Files {
         };
         if self.fields(main, name).is_none() {
             beside.iter().for_each(|file| self.remove(*file, name));
+            if what == Which::User {
+                self.set_groups(name, &[]);
+            }
         }
     }
 
@@ -303,6 +306,11 @@ impl Files {
     pub(super) fn remove_group(&mut self, name: &str) {
         self.remove(GROUP, name);
         self.remove(GSHADOW, name);
+    }
+
+    /// Puts all lines kept of an account back.
+    pub(super) fn put_back(&mut self, kept: &[(String, String)]) {
+        self.put_kept(kept, &[GROUP, GSHADOW, PASSWD, SHADOW, SUBUID, SUBGID]);
     }
 
     fn put_kept(&mut self, kept: &[(String, String)], files: &[usize]) {
