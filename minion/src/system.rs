@@ -70,6 +70,12 @@ pub trait System {
         let _ = acts;
     }
 
+    /// Makes durable what other programs wrote for these acts: they sync what they like, and the journal is about to say that
+    /// it is done.
+    fn harden(&mut self, acts: &[Act]) {
+        let _ = acts;
+    }
+
     /// Puts back what belongs to these values and is not part of them, where they are there again after a cut.
     fn mend(&mut self, before: &[PreImage]) {
         let _ = before;

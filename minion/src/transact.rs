@@ -9,7 +9,7 @@ use proto::{
 };
 
 use crate::fidelity::Undoing;
-use crate::journal::Record;
+use crate::journal::{Record, recover::changed};
 use crate::readers;
 use crate::system::{Botched, System};
 use crate::undo::below;
@@ -166,6 +166,7 @@ impl<'a, S: System> Hands<'a, S> {
         let undoing = Undoing::of(acts, &before);
         match done {
             Ok(performed) => {
+                self.system.harden(acts);
                 let changes = self.settle(acts, &performed.changes);
                 let entry = match unsuccessful(acts, &performed) {
                     Some(why) => Entry::Failed {
@@ -198,7 +199,12 @@ impl<'a, S: System> Hands<'a, S> {
     /// # Errors
     /// It cannot be told even now. The intent stays without its end, and the next start resolves it.
     fn missed(&mut self, acts: &[Act], before: &[PreImage], said: &[Change]) -> Result<Vec<Change>, Stumble> {
-        if !acts.iter().all(|act| matches!(act, Act::Assign { .. })) {
+        let told = |act: &Act| match act {
+            Act::Assign { .. } => true,
+            Act::Run { touches, .. } => !touches.is_empty(),
+            Act::Poke { .. } | Act::Refresh => false,
+        };
+        if !acts.iter().all(told) {
             return Ok(Vec::new());
         }
         let images: Vec<&PreImage> = before
@@ -210,15 +216,10 @@ impl<'a, S: System> Hands<'a, S> {
             .iter()
             .map(|image| Question::Read(image.at.clone()))
             .collect();
-        let mut missed = Vec::new();
-        for (image, answer) in images.into_iter().zip(self.system.answer(&ask)) {
+        let mut live = Vec::new();
+        for (image, answer) in images.iter().zip(self.system.answer(&ask)) {
             match answer {
-                Answer::Value(live) if image.was.same(&live) => {}
-                Answer::Value(live) => missed.push(Change {
-                    at: image.at.clone(),
-                    before: image.was.clone(),
-                    after: live,
-                }),
+                Answer::Value(value) => live.push(value),
                 other => {
                     let why = format!(
                         "what became of {} cannot be told ({other:?}); the next run looks",
@@ -228,6 +229,9 @@ impl<'a, S: System> Hands<'a, S> {
                 }
             }
         }
+        let images: Vec<PreImage> = images.into_iter().cloned().collect();
+        let mut missed = changed(self.system, acts, &images, &live);
+        missed.retain(|change| said.iter().all(|known| known.at != change.at));
         Ok(missed)
     }
 

@@ -159,6 +159,9 @@ fn open(dir: &Path) -> Result<File, JournalError> {
         .map_err(|cause| JournalError::io(&path, cause))
 }
 
+/// What stands before the checksum of a fence: the SHA-256 of all before it.
+const SUM: &str = ",\"sum\":\"";
+
 /// What the host was told last: the fence (T8).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fence {
@@ -178,11 +181,23 @@ impl Fence {
     pub fn load(dir: &Path) -> Result<Self, JournalError> {
         let path = dir.join("epoch");
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|cause| JournalError::Damaged(format!("{}: {cause}", path.display()))),
+            Ok(bytes) => {
+                Self::parse(&bytes).map_err(|why| JournalError::Damaged(format!("{}: {why}", path.display())))
+            }
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(cause) => Err(JournalError::io(&path, cause)),
         }
+    }
+
+    /// Reads what [`Fence::store`] wrote. Agents before the checksum wrote none.
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = String::from_utf8_lossy(bytes);
+        if let Some((body, sum)) = text.rsplit_once(SUM)
+            && sum.strip_suffix("\"}") != Some(Digest::of(body).hex().as_str())
+        {
+            return Err("its checksum does not fit".to_owned());
+        }
+        serde_json::from_str(&text).map_err(|cause| cause.to_string())
     }
 
     /// Whether a master may tell this host something now: its own master, with a newer epoch, or the same again.
@@ -197,9 +212,11 @@ impl Fence {
     /// It cannot be written.
     pub fn store(&self, dir: &Path) -> Result<(), JournalError> {
         let path = dir.join("epoch");
-        let bytes = serde_json::to_vec(self)
+        let text = serde_json::to_string(self)
             .map_err(|cause| JournalError::io(&path, std::io::Error::other(cause)))?;
-        place(&path, &bytes)
+        let body = text.trim_end_matches('}');
+        let sum = Digest::of(body).hex();
+        place(&path, format!("{body}{SUM}{sum}\"}}").as_bytes())
     }
 }
 
@@ -266,5 +283,33 @@ mod tests {
             );
         }
         assert!(Fence::default().admits("anyone", 1, None));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test damages the file")]
+    fn a_flipped_bit_of_the_fence_is_noticed_or_changes_nothing() {
+        let scratch = Scratch::new();
+        let fence = Fence {
+            epoch: 5,
+            master: "m".into(),
+            catalog: Some(Digest::of("one")),
+        };
+        fence.store(scratch.root()).expect("room");
+        let whole = std::fs::read(scratch.path("epoch")).expect("just written");
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(scratch.path("epoch"), &bytes).expect("room");
+            if let Ok(read) = Fence::load(scratch.root()) {
+                assert_eq!(read, fence, "bit {bit}");
+            }
+        }
+        // As agents wrote it before.
+        std::fs::write(
+            scratch.path("epoch"),
+            r#"{"epoch":4,"master":"m","catalog":null}"#,
+        )
+        .expect("room");
+        assert_eq!(Fence::load(scratch.root()).expect("readable").epoch, 4);
     }
 }

@@ -7,6 +7,8 @@
 //! | anything else | it was cut in the middle | `restored`: the pre-images are put back |
 //! | the act was a command | nobody can know | `unknown` |
 
+use std::collections::BTreeSet;
+
 use proto::{Act, Address, Answer, Change, Entry, Outcome, PreImage, Question, Value};
 
 use super::entries::{self, Writer};
@@ -61,6 +63,7 @@ pub fn recover<S: System>(journal: &Journal, system: &mut S) -> Result<Option<Re
     for (act_num, acts, before) in open {
         system.sweep(&acts);
         let (how, changes, failed) = resolve(system, &acts, &before)?;
+        system.harden(&acts);
         notes.push(note(&acts, how));
         notes.extend(failed);
         let entry = Entry::Recovered {
@@ -121,45 +124,56 @@ fn resolve<S: System>(
 ) -> Result<(&'static str, Vec<Change>, Vec<String>), JournalError> {
     let live = look(system, acts, before)?;
     if acts.iter().all(|act| !matches!(act, Act::Assign { .. })) {
-        return Ok(("unknown", changed(system, before, &live), Vec::new()));
+        return Ok(("unknown", changed(system, acts, before, &live), Vec::new()));
     }
     if before.iter().zip(&live).all(|(image, live)| image.was.same(live)) {
         system.mend(before);
         return Ok(("not_applied", Vec::new(), Vec::new()));
     }
     if acts.iter().all(|act| reached(act, before, &live)) {
-        return Ok(("applied", changed(system, before, &live), Vec::new()));
+        return Ok(("applied", changed(system, acts, before, &live), Vec::new()));
     }
     let failed = restore(system, before);
     system.mend(before);
     let live = look(system, acts, before)?;
-    Ok(("restored", changed(system, before, &live), failed))
+    Ok(("restored", changed(system, acts, before, &live), failed))
 }
 
-/// What is not as it was, and all below a directory that was not there: whoever makes a home fills it, too.
-fn changed<S: System>(system: &mut S, before: &[PreImage], live: &[Value]) -> Vec<Change> {
+/// What is not as it was, and all that came below a directory that was not there (whoever makes a home fills it, too) or that a
+/// command touches.
+pub(crate) fn changed<S: System>(
+    system: &mut S,
+    acts: &[Act],
+    before: &[PreImage],
+    live: &[Value],
+) -> Vec<Change> {
+    let touched = |path: &String| {
+        acts.iter()
+            .any(|act| matches!(act, Act::Run { touches, .. } if touches.contains(path)))
+    };
     let mut changes: Vec<Change> = Vec::new();
-    for (image, live) in before
-        .iter()
-        .zip(live)
-        .filter(|(image, live)| !image.was.same(live))
-    {
-        changes.push(Change {
-            at: image.at.clone(),
-            before: image.was.clone(),
-            after: live.clone(),
-        });
-        let (Address::Path(path), Value::Absent, Value::Dir { .. }) = (&image.at, &image.was, live) else {
+    for (image, live) in before.iter().zip(live) {
+        if !image.was.same(live) {
+            changes.push(Change {
+                at: image.at.clone(),
+                before: image.was.clone(),
+                after: live.clone(),
+            });
+        }
+        let (Address::Path(path), Value::Dir { .. }) = (&image.at, live) else {
             continue;
         };
+        if !image.was.is_absent() && !touched(path) {
+            continue;
+        }
         if let Some(Answer::Tree(Some(entries))) = system.answer(&[Question::List(path.clone())]).pop() {
             let below = entries.into_iter().map(|(name, after)| Change {
                 at: Address::Path(format!("{path}/{name}")),
                 before: Value::Absent,
                 after,
             });
-            let known = |at: &Address| before.iter().any(|image| image.at == *at);
-            changes.extend(below.filter(|change| !known(&change.at)));
+            let known: BTreeSet<&Address> = before.iter().map(|image| &image.at).collect();
+            changes.extend(below.filter(|change| !known.contains(&change.at)));
         }
     }
     changes

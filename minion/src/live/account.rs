@@ -153,7 +153,12 @@ impl Live {
             (Address::Group(name), Value::Absent) => self.drop_group(name),
             _ => Err(refused(format!("{at} cannot become {}", super::path::told(to)))),
         };
-        let changes = self.people_since(&people, before);
+        if done.is_err() {
+            before
+                .iter()
+                .for_each(|image| self.mend_person(&image.at, &image.was));
+        }
+        let changes = self.readable(|live| live.people_since(&people, before));
         match (done, changes) {
             (Ok(()), Ok(changes)) => Ok(Performed {
                 changes,

@@ -464,6 +464,19 @@ impl System for Live {
         self.clear_stage();
     }
 
+    fn harden(&mut self, acts: &[Act]) {
+        let others = |act: &Act| match act {
+            Act::Assign { at, to, .. } => {
+                matches!(at, Address::User(_) | Address::Checkout(_)) && !to.is_absent()
+            }
+            Act::Run { touches, .. } => !touches.is_empty(),
+            _ => false,
+        };
+        if acts.iter().any(others) {
+            rustix::fs::sync();
+        }
+    }
+
     fn mend(&mut self, before: &[PreImage]) {
         for image in before {
             self.mend_person(&image.at, &image.was);

@@ -81,10 +81,10 @@ impl Files {
         })
     }
 
-    /// Writes the files that changed, each atomically. The one that says whether the account is there comes last: where this
-    /// is cut off, a user that was to go is still to be seen, and of one that was to come [`Files::clear`] takes the rest.
+    /// Writes the files that changed, each atomically. The one that says whether the account is there comes last, and first
+    /// the one that shows in its value: where this is cut off, a user that was to go is still to be seen, and of one that was to come [`Files::clear`] takes the rest.
     pub(super) fn save(self) -> Result<(), Problem> {
-        for file in [SUBGID, SUBUID, GSHADOW, SHADOW, GROUP, PASSWD] {
+        for file in [SHADOW, SUBGID, SUBUID, GSHADOW, GROUP, PASSWD] {
             let (Some(lines), true) = &self.texts[file] else {
                 continue;
             };
