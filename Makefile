@@ -3,7 +3,7 @@
 CARGO ?= cargo
 JOBS ?= 2
 
-.PHONY: build test lint bench demo setup peers oracle fuzz lab-mysql
+.PHONY: build test lint bench demo setup peers oracle fuzz torture lab-mysql
 
 build:
 	$(CARGO) build --locked -j$(JOBS) --workspace
@@ -39,6 +39,11 @@ oracle: setup
 # Trees that nobody would write, for FOR=600 seconds; SEED=N are others. What goes wrong is left small in target/fuzz.
 fuzz:
 	$(CARGO) run --quiet --locked -j$(JOBS) -p salt-rs-tests --bin fuzz -- $${FOR:-600} --seed $${SEED:-$$(date +%s)}
+
+# The agent killed, failing, without power, with flipped bits, at every call that changes something; ARGS="kill --kind user" is
+# one sweep of one kind. A breach names the arguments that show it again; `make test` runs a sample.
+torture: setup build
+	$(CARGO) run --quiet --locked -j$(JOBS) -p salt-rs-tests --bin torture -- $(ARGS)
 
 # Eleven real hosts on this machine: made, converged, checked, broken, rolled back, and taken down.
 demo: setup

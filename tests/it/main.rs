@@ -11,8 +11,6 @@ mod conformance;
 #[cfg(test)]
 mod converge;
 #[cfg(test)]
-mod crash;
-#[cfg(test)]
 mod cut;
 #[cfg(test)]
 mod formulas;
@@ -52,5 +50,7 @@ mod seed_hosts;
 mod swap;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod torture;
 #[cfg(test)]
 mod vagrant;

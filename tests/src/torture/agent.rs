@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use proto::codec::Frame;
 use proto::frame::{BackTo, RollbackReport};
-use proto::{Catalog, Decoder, Digest, FromMinion, Outcome, Report};
+use proto::{Catalog, Decoder, Digest, Entry, FromMinion, Outcome, Report};
 use serde_json::json;
 
 use super::Torn;
@@ -62,6 +62,8 @@ pub struct Heard {
     pub said: String,
     /// Its calls, where they were listed.
     pub calls: Vec<Call>,
+    /// How many acts it told as done.
+    pub done: usize,
     /// Whether what was to happen did happen.
     pub hit: bool,
 }
@@ -169,6 +171,7 @@ pub fn run(stand: &dyn Stand, order: &Order<'_>, number: u64, watch: &Watch<'_>)
             FromMinion::Report(report) => heard.report = Some(report),
             FromMinion::RollbackReport(report) => heard.back = Some(report),
             FromMinion::Fault(text) => heard.fault = Some(text),
+            FromMinion::Entry(Entry::Done { .. }) => heard.done += 1,
             _ => {}
         }
     }

@@ -181,7 +181,11 @@ fn one(
         if !matches!(next.outcome(), Some(Outcome::Changed | Outcome::Ok)) {
             wrong.push(format!("the next run does not converge: {}", next.why()));
         }
-        wrong.extend(labelled("after the next run", trial.off_wanted(stand)?));
+        // What a state came to late it may make otherwise: other numbers are free by then.
+        wrong.extend(labelled(
+            "after the next run",
+            trial.off_wanted_again(stand, Phase::Back)?,
+        ));
         wrong.extend(untrue(&struck, &next));
     }
     let back = trial.go_back(stand, 6)?;
@@ -191,8 +195,13 @@ fn one(
     {
         wrong.push(format!("it does not go back: {}", back.why()));
     }
-    wrong.extend(labelled("after going back", trial.off_before(stand)?));
-    wrong.extend(labelled("left over", trial.leftovers(stand)?));
+    let mut left = trial.off_before(stand)?;
+    left.extend(labelled("left over", trial.leftovers(stand)?));
+    if struck.outcome() == Some(Outcome::Failed) && inject.again == "+" && inject.call.name == "unlinkat" {
+        // A tree that was on its way out and of which nothing can be removed is told, and stays under a name of ours.
+        left.retain(|line| !line.contains("/.salt-rs-"));
+    }
+    wrong.extend(labelled("after going back", left));
     let outcome = match struck.outcome() {
         _ if !struck.hit => "not met",
         Some(Outcome::Failed) => "told as failed",

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use lab::{Image, Repo};
 
@@ -101,7 +102,9 @@ impl Soil {
     /// It does not come up.
     pub fn host_on(&self, disk: PathBuf, whose: Disk) -> Result<Ground, Torn> {
         let root = self.place();
-        os::make_dir(&disk.join("work"))?;
+        if whose == Disk::Own {
+            os::make_dir(&disk.join("work"))?;
+        }
         os::make_dir(&root)?;
         let mut command = os::command("unshare");
         command.args([
@@ -156,8 +159,8 @@ impl Drop for Soil {
 pub enum Disk {
     /// The host's own: it goes with it, and nothing needs to be synced to it.
     Own,
-    /// Somebody else's: it stays.
-    Lent,
+    /// An ext4 on the image `disk.img` in the directory, which stays; there syncing means something.
+    Image,
 }
 
 /// A cheap host. Dropped, it is gone with all its processes and mounts.
@@ -179,7 +182,23 @@ impl Ground {
 
     /// The directory that holds what it wrote.
     pub fn upper(&self) -> PathBuf {
-        self.disk.join("upper")
+        self.root().join("run/disk/upper")
+    }
+
+    /// Ends it and waits until its disk is free.
+    ///
+    /// # Errors
+    /// It stays.
+    pub fn halt(mut self) -> Result<(), Torn> {
+        let image = self.disk.join("disk.img").display().to_string();
+        drop(self.child.stdin.take());
+        self.child.kill().ok();
+        self.child.wait().ok();
+        let free = || {
+            let users = os::run("losetup", &["-j", &image]).ok()?;
+            users.trim().is_empty().then_some(())
+        };
+        os::wait_for(Duration::from_secs(10), free).ok_or(Torn(format!("{image} is still in use")))
     }
 
     /// A shell command line inside, to be run.

@@ -4,6 +4,13 @@
 # In: BASE (image), DISK (directory with upper and work), ROOT (mount point), TOOLS (agent and strace), REPO, SYNC (mount option).
 set -eu
 mount --make-rprivate /
+# A disk of its own: commits are put off as long as they can be, and a rename does not write data out.
+if [ -e "$DISK/disk.img" ]; then
+  mkdir -p "$DISK/disk"
+  mount -o loop,commit=300,noauto_da_alloc "$DISK/disk.img" "$DISK/disk"
+  DISK=$DISK/disk
+  mkdir -p "$DISK/upper" "$DISK/work"
+fi
 mount -t overlay overlay -o "lowerdir=$BASE,upperdir=$DISK/upper,workdir=$DISK/work$SYNC" "$ROOT"
 mount -t proc -o nosuid,nodev,noexec proc "$ROOT/proc"
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$ROOT/sys"
@@ -18,6 +25,8 @@ mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs "$ROOT/run"
 mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$ROOT/tmp"
 mkdir "$ROOT/run/torture" "$ROOT/run/lock"
 mount --bind "$TOOLS" "$ROOT/run/torture"
+mkdir "$ROOT/run/disk"
+mount --bind "$DISK" "$ROOT/run/disk"
 mkdir -p "$ROOT/srv/lab-repo"
 mount --bind "$REPO" "$ROOT/srv/lab-repo"
 # Of the kernel's settings only net.* belongs to this namespace.

@@ -43,7 +43,7 @@ pub fn sweep(soil: &Soil, kind: &Kind, phase: Phase, choice: &Choice) -> Result<
     let mut tally = Tally::new("kill", &format!("{} {}", kind.name, phase.word()));
     let trial = Trial::new(soil, kind)?;
     let calls: Vec<&Call> = trial.calls(phase).iter().filter(|call| call.changes).collect();
-    for point in choice.points(calls.len()) {
+    for point in choice.at_most(kind.most).points(calls.len()) {
         let inject = Inject {
             call: calls[point].clone(),
             what: "signal=KILL".to_owned(),
@@ -119,7 +119,10 @@ fn one(
         if !matches!(next.outcome(), Some(Outcome::Changed | Outcome::Ok)) {
             wrong.push(format!("the next run does not converge: {}", next.why()));
         }
-        wrong.extend(labelled("after the next run", trial.off_wanted(stand)?));
+        wrong.extend(labelled(
+            "after the next run",
+            trial.off_wanted_again(stand, phase)?,
+        ));
     }
     let to = if forward || phase == Phase::Back {
         BackTo::Generation(0)

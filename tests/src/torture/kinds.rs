@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proto::chunk::{SourcedEntry, SourcedKind};
-use proto::{Catalog, Chunk, ChunkId, Digest, Options, Sourced};
+use proto::{Catalog, Chunk, ChunkId, Creates, Digest, Options, Sourced};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
@@ -27,6 +27,10 @@ pub struct Kind {
     pub live: &'static str,
     /// Paths that programs write at every turn.
     pub noise: &'static [&'static str],
+    /// Paths that are made only together with something else: where only they went, the next run does not make them again.
+    pub once: &'static [&'static str],
+    /// Points at most in a whole sweep of calls, where each takes long; 0 is all.
+    pub most: usize,
     /// What it changes are files that are each there whole, as before or as wanted, at every moment.
     pub files: bool,
 }
@@ -93,13 +97,14 @@ struct Told {
 }
 
 impl Told {
-    fn chunk(self, blobs: &mut BTreeMap<Digest, Vec<u8>>) -> Chunk {
+    fn chunk(mut self, blobs: &mut BTreeMap<Digest, Vec<u8>>) -> Chunk {
         let mut keep = |text: &Json| {
             let bytes = text.as_str().unwrap_or_default().as_bytes();
             let digest = Digest::of(bytes);
             blobs.insert(digest, bytes.to_vec());
             (digest, bytes.len() as u64)
         };
+        let creates = self.args.shift_remove("creates");
         let mut sources = BTreeMap::new();
         for (name, what) in &self.sources {
             let sourced = match what {
@@ -142,6 +147,7 @@ impl Told {
             needs: Vec::new(),
             options: Options {
                 undo: self.undo,
+                creates: creates.and_then(|path| path.as_str().map(|path| Creates::One(path.to_owned()))),
                 ..Options::default()
             },
             sources,
@@ -171,6 +177,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "",
         noise: &[],
+        once: &[],
+        most: 0,
         files: true,
     },
     Kind {
@@ -186,6 +194,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "",
         noise: &[],
+        once: &[],
+        most: 0,
         files: true,
     },
     Kind {
@@ -204,6 +214,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "",
         noise: &[],
+        once: &[],
+        most: 0,
         files: false,
     },
     Kind {
@@ -219,6 +231,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "",
         noise: &[],
+        once: &["/home/new/*", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid"],
+        most: 0,
         files: false,
     },
     Kind {
@@ -234,6 +248,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "",
         noise: &[],
+        once: &[],
+        most: 0,
         files: false,
     },
     Kind {
@@ -247,6 +263,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/all/rp_filter",
         noise: &[],
+        once: &[],
+        most: 0,
         files: false,
     },
     Kind {
@@ -262,6 +280,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "awk '$2 ~ /^.(mnt|srv.scratch)/ { gsub(/(lower|upper|work)dir=[^ ,]*/, \"\", $4); print $1, $2, $3, $4 }' /proc/mounts | sort",
         noise: &[],
+        once: &["/etc/fstab"],
+        most: 0,
         files: false,
     },
     Kind {
@@ -274,6 +294,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "dpkg-query -W -f '${Package} ${Version} ${Status}\\n' 'lab*' 2> /dev/null; apt-mark showauto 'lab*' | sort; apt-mark showhold; dpkg --audit",
         noise: APT,
+        once: &["/etc/lab-tool.conf.dpkg-dist"],
+        most: 24,
         files: false,
     },
     Kind {
@@ -290,6 +312,8 @@ pub static KINDS: &[Kind] = &[
         live: "for d in /srv/app /srv/moved; do [ -e $d ] && git -C $d rev-parse HEAD && git -C $d status --porcelain; done; true",
         // What git keeps of a repository's own past is git's affair; the commit and the tree are compared.
         noise: &["/var/lib/salt-rs", "/var/lib/salt-rs/*", "/srv/moved/.git/*", "/srv/moved/.git", "/srv/app/.git/*", "/srv/moved/f"],
+        once: &[],
+        most: 40,
         files: false,
     },
     Kind {
@@ -304,6 +328,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "",
         noise: &[],
+        once: &[],
+        most: 0,
         files: false,
     },
     Kind {
@@ -320,6 +346,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "",
         noise: &["/var/lib/salt-rs", "/var/lib/salt-rs/*", "/var/log/alternatives.log"],
+        once: &["/etc/alternatives/*", "/var/lib/dpkg/alternatives/*"],
+        most: 0,
         files: false,
     },
     Kind {
@@ -334,6 +362,8 @@ pub static KINDS: &[Kind] = &[
         ]"#,
         live: "nft -s list ruleset",
         noise: APT,
+        once: &[],
+        most: 40,
         files: false,
     },
     Kind {
@@ -360,6 +390,8 @@ END
         live: "/opt/v/bin/pip freeze",
         // Python compiles whatever it runs.
         noise: &["/var/lib/salt-rs", "/var/lib/salt-rs/*", "*.pyc", "*/__pycache__", "/root/.cache*"],
+        once: &[],
+        most: 8,
         files: false,
     },
     Kind {
@@ -374,6 +406,8 @@ END
         ]"#,
         live: "",
         noise: &[],
+        once: &[],
+        most: 0,
         files: false,
     },
     Kind {
@@ -389,6 +423,8 @@ END
         ]"#,
         live: "for u in labd cron fstrim; do echo $u $(systemctl is-active $u) $(systemctl is-enabled $u 2> /dev/null); done",
         noise: APT,
+        once: &[],
+        most: 16,
         files: false,
     },
     Kind {
@@ -403,6 +439,8 @@ END
         ]"#,
         live: "echo $(systemctl is-active labd) $(systemctl is-enabled labd 2> /dev/null); dpkg-query -W labd 2> /dev/null; dpkg --audit",
         noise: APT,
+        once: &[],
+        most: 16,
         files: false,
     },
 ];

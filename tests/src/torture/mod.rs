@@ -7,10 +7,13 @@
 
 pub mod agent;
 pub mod fault;
+pub mod flip;
 pub mod ground;
 pub mod kill;
 pub mod kinds;
 pub mod layers;
+pub mod master;
+pub mod power;
 pub mod sheet;
 pub mod stand;
 pub mod trace;
@@ -98,7 +101,7 @@ impl Choice {
 }
 
 /// Points of the fault sweep per kind and phase, of some hundreds there are.
-const FAULTS: usize = 40;
+const FAULTS: usize = 36;
 
 /// What is to be swept.
 #[derive(Debug, Clone)]
@@ -144,9 +147,40 @@ pub fn run(agent: &Path, plan: &Plan, tell: &dyn Fn(&Tally)) -> Result<Vec<Tally
                 done(or_broken(
                     "fault",
                     kind.name,
-                    fault::sweep(&soil, kind, phase, &plan.choice.at_most(FAULTS)),
+                    fault::sweep(
+                        &soil,
+                        kind,
+                        phase,
+                        &plan
+                            .choice
+                            .at_most(if kind.most == 0 { FAULTS } else { kind.most / 2 }),
+                    ),
                 ));
             }
+            if wanted && plan.wants("power") && power::KINDS.contains(&kind.name) {
+                done(or_broken(
+                    "power",
+                    kind.name,
+                    power::sweep(&soil, kind, phase, &plan.choice),
+                ));
+            }
+        }
+    }
+    if plan.wants("flip") && plan.choice.kind.is_none() {
+        done(or_broken(
+            "flip",
+            "all",
+            flip::sweep(&soil, plan.seed, &plan.choice),
+        ));
+    }
+    for phase in [Phase::There, Phase::Back] {
+        let wanted = plan.phase.as_deref().is_none_or(|word| word == phase.word());
+        if wanted && plan.wants("master") && plan.choice.kind.is_none() {
+            done(or_broken(
+                "master",
+                phase.word(),
+                master::sweep(phase, &plan.choice),
+            ));
         }
     }
     Ok(all)

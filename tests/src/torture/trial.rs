@@ -1,15 +1,16 @@
 //! One kind of change on a host: what it is before, what it becomes, which calls lead there and back, and how a state that is
 //! found compares with those two.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use lab::{HostSpec, Image, Lab};
+use lab::{HostSpec, Image, Lab, matches};
 use proto::frame::BackTo;
 use proto::{Digest, Outcome};
 
 use super::Torn;
 use super::agent::{self, Bundle, Heard, Order, STATE, Watch};
 use super::ground::{Ground, Soil};
+use super::kill::Phase;
 use super::kinds::Kind;
 use super::layers::{self, Written};
 use super::stand::{Stand, Whole};
@@ -133,6 +134,17 @@ impl<'a> Trial<'a> {
         Ok(trial)
     }
 
+    /// The disk of a cheap host as it is before.
+    ///
+    /// # Errors
+    /// The kind needs a whole one.
+    pub fn prepared(&self) -> Result<&Path, Torn> {
+        match &self.place {
+            Place::Cheap(_, kept) => Ok(kept),
+            Place::Whole(..) => Err(Torn(format!("{} needs a whole host", self.kind.name))),
+        }
+    }
+
     /// A host as it is before.
     ///
     /// # Errors
@@ -201,6 +213,22 @@ impl<'a> Trial<'a> {
             &timeless(&self.wanted),
             &timeless(&self.look(stand)?),
         ))
+    }
+
+    /// As [`Trial::off_wanted`], after a run that follows one that was broken off: while it went back, what is made only together
+    /// with something else may have gone.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub fn off_wanted_again(&self, stand: &dyn Stand, phase: Phase) -> Result<Vec<String>, Torn> {
+        let mut off = self.off_wanted(stand)?;
+        if phase == Phase::Back {
+            off.retain(|line| {
+                let path = line.split(": ").next().unwrap_or_default();
+                !self.kind.once.iter().any(|pattern| matches(pattern, path))
+            });
+        }
+        Ok(off)
     }
 
     /// Files that are neither as before nor as wanted, right after the agent was killed.
