@@ -43,6 +43,7 @@ fuzz:
 # The agent killed, failing, without power, with flipped bits, at every call that changes something; ARGS="kill --kind user" is
 # one sweep of one kind. A breach names the arguments that show it again; `make test` runs a sample.
 torture: setup build
+	SALT_RS_LAWS=whole $(CARGO) test --quiet --locked -j$(JOBS) -p salt-rs-minion --lib undo::tests -- --nocapture
 	$(CARGO) run --quiet --locked -j$(JOBS) -p salt-rs-tests --bin torture -- $(ARGS)
 
 # Eleven real hosts on this machine: made, converged, checked, broken, rolled back, and taken down.
