@@ -18,6 +18,7 @@ pub(crate) mod meter;
 #[cfg(test)]
 pub(crate) mod probe;
 pub mod readers;
+pub mod room;
 pub mod runs;
 pub mod schedule;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::journal::told::declares;
 
 use crate::journal::{Journal, JournalError, OpenRun, Record, recover};
 use crate::meter;
+use crate::room;
 use crate::system::System;
 use crate::undo::prune;
 
@@ -91,6 +92,25 @@ pub fn apply<S: System>(
     let ledger = Ledger::load(journal)?;
     let owed = !ledger.owed().is_empty();
     let before = Before::new(journal, &job.header);
+    let how = Run {
+        goal: Goal::Plan,
+        ledger: ledger.clone(),
+        scope: &before.scope,
+        had: &|_| false,
+        find: job.find,
+        cancelled: job.cancelled,
+    };
+    if let Err(problem) = room::before_run(journal, system, job.catalog, how) {
+        let ended = Ended {
+            states: Vec::new(),
+            outcome: Outcome::Refused,
+            work: true,
+            notes: vec![problem.text],
+            orphans: Vec::new(),
+            begun: 0,
+        };
+        return Ok(report(&job.header.run, ended, journal.generation()?, began));
+    }
     let header = RunHeader {
         goal: "apply".to_owned(),
         ..job.header
