@@ -313,7 +313,7 @@ impl Watcher {
         self.tries += 1;
         match done {
             Ok(None) => return Ok(true),
-            Ok(Some(report)) if report.failed.is_empty() || self.tries >= TRIES => {
+            Ok(Some(report)) if done_with(&report) || self.tries >= TRIES => {
                 dismiss(&hold(journal.dir())?, journal.dir())?;
                 return Ok(false);
             }
@@ -324,6 +324,11 @@ impl Watcher {
         sleep(Duration::from_secs(1 << self.tries.min(5)));
         Ok(true)
     }
+}
+
+/// Whether a rollback leaves nothing that another try could do.
+fn done_with(report: &RollbackReport) -> bool {
+    report.failed.is_empty() && report.outcome != Outcome::Refused
 }
 
 /// Whether an act may wait for what comes after the guard at boot: everything but files.
