@@ -1,4 +1,4 @@
-//! What the README shows is what happens. `UPDATE_DOCS=1` writes the page anew.
+//! What the README and the page on undo show is what happens. `UPDATE_DOCS=1` writes the pages anew.
 
 use std::path::Path;
 
@@ -6,9 +6,20 @@ use harness::{HostSpec, Lab, os, salt_rs_path, tour};
 
 #[test]
 fn the_tour_prints_what_the_readme_says() {
-    let page_file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    check("../README.md", &["web1", "web2"]);
+}
+
+#[test]
+fn the_page_on_undo_shows_what_happens() {
+    check("../docs/rollback.md", &["web1"]);
+}
+
+/// Runs the `console` blocks of a page on fresh hosts.
+fn check(page: &str, hosts: &[&str]) {
+    let page_file = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let page = os::read_text(&page_file).unwrap();
-    let lab = Lab::up(&[HostSpec::systemd("web1"), HostSpec::systemd("web2")]).unwrap();
+    let specs: Vec<HostSpec> = hosts.iter().map(|name| HostSpec::systemd(*name)).collect();
+    let lab = Lab::up(&specs).unwrap();
     let dir = lab.dir().join("tour");
     tour::prepare(&lab, &dir);
     let steps = tour::steps(&page);
