@@ -21,8 +21,8 @@ enum Maker {
     Before,
     /// The run of this generation.
     Run(u64),
-    /// Somebody, since the last run that touched it.
-    Since,
+    /// Somebody, between two runs that touched it or after the last.
+    Hand,
 }
 
 impl Maker {
@@ -30,7 +30,7 @@ impl Maker {
         match self {
             Self::Before => Json::Null,
             Self::Run(generation) => generation.into(),
-            Self::Since => "since".into(),
+            Self::Hand => "hand".into(),
         }
     }
 }
@@ -62,15 +62,22 @@ pub fn blame<S: System>(
     for run in journal.history()? {
         let generation = run.header.parent + 1;
         for (change, chunk) in changes(&run, &at) {
-            let old = made.take().unwrap_or_else(|| Made::first(&change.before, &text));
+            let mut old = made.take().unwrap_or_else(|| Made::first(&change.before, &text));
+            if !old.value.same(&change.before) {
+                old = old.changed(&change.before, Maker::Hand, &text);
+            }
             let earlier = run.header.restores.and_then(|to| {
                 let (_, then) = snapshots.range(..=to).next_back()?;
-                then.value.same(&change.after).then(|| then.clone())
+                Some(then.clone())
             });
             if snapshots.is_empty() {
                 snapshots.insert(0, old.clone());
             }
-            made = Some(earlier.unwrap_or_else(|| old.changed(&change.after, Maker::Run(generation), &text)));
+            let mut new = old.changed(&change.after, Maker::Run(generation), &text);
+            if let Some(then) = earlier {
+                new.given_back(&then, Maker::Run(generation), &text);
+            }
+            made = Some(new);
             runs.push(told(&run, generation, chunk));
         }
         if let Some(made) = &made {
@@ -95,7 +102,7 @@ pub fn blame<S: System>(
                 text(value)
             }
         };
-        made = made.changed(there, Maker::Since, &text);
+        made = made.changed(there, Maker::Hand, &text);
     }
     let hidden = private == Private::Hidden
         && (!log::open(&made.value, &made.value) || log::silent(journal, private)?.contains(&at));
@@ -127,6 +134,21 @@ impl Made {
                 .map(|name| (name, Maker::Before))
                 .gather(),
             lines: text(value).map(|text| lines(&text).iter().map(|_| Maker::Before).collect()),
+        }
+    }
+
+    /// What a run that went back brought again is of those who had made it then.
+    fn given_back(&mut self, then: &Self, by: Maker, text: &dyn Fn(&Value) -> Option<String>) {
+        let again = then.changed(&self.value, by, text);
+        for (name, maker) in &mut self.attributes {
+            if *maker == by {
+                *maker = again.attributes.get(name).copied().unwrap_or(by);
+            }
+        }
+        for (maker, then) in self.lines.iter_mut().flatten().zip(again.lines.iter().flatten()) {
+            if *maker == by {
+                *maker = *then;
+            }
         }
     }
 

@@ -293,7 +293,7 @@ fn the_record_is_shown_blamed_and_verified_and_a_swapped_journal_is_noticed() {
             1.into(),
             1.into(),
             1.into(),
-            Json::from("since")
+            Json::from("hand")
         ]
     );
     assert_eq!(blame["runs"][1]["sls"], "conf");
@@ -306,7 +306,7 @@ fn the_record_is_shown_blamed_and_verified_and_a_swapped_journal_is_noticed() {
         .salt_rs(&["log", "blame", "web1", "/etc/app.conf"])
         .expect(0);
     assert!(
-        shown.stdout.contains("     2 | TWO\n") && shown.stdout.contains(" since | by hand\n"),
+        shown.stdout.contains("     2 | TWO\n") && shown.stdout.contains("  hand | by hand\n"),
         "{shown}"
     );
 

@@ -52,7 +52,7 @@ enum Command {
     Verify(record::Verify),
     /// Show which runs and commits made a file on a host what it is, line by line
     ///
-    /// `before` was there before the first run that touched it, a number is the generation that made it, `since` is
+    /// `before` was there before the first run that touched it, a number is the generation that made it, `hand` is
     /// nobody's that is recorded.
     Blame(record::Blame),
     /// Take the journals of hosts as they are, where they do not go on from the end that was known

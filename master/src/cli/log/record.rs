@@ -200,7 +200,7 @@ fn blamed(screen: &Screen, found: &Json) -> String {
     let whose = |of: &Json| match &of["by"] {
         Json::Null => "before".to_owned(),
         Json::Number(generation) => generation.to_string(),
-        _ => "since".to_owned(),
+        _ => "hand".to_owned(),
     };
     for run in found["runs"].as_array().into_iter().flatten() {
         let commit = word(run, "commit");
