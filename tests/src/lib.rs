@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod conformance;
+pub mod debs;
 pub mod foreign;
 pub mod fuzz;
 pub mod program;
