@@ -69,6 +69,8 @@ pub enum Step {
     Recompile(Vec<(Question, Answer)>),
     /// A state ended.
     State(Box<StateResult>),
+    /// What the run waits for.
+    Waits(String),
     /// The report of an earlier run whose result was never heard.
     Settled(Box<Report>),
     /// It is over.
@@ -241,6 +243,7 @@ impl Converge {
             FromMinion::Outdated { epoch, master } => Step::End(End::Foreign { master, epoch }),
             FromMinion::Busy { holder } => Step::End(End::Busy(holder)),
             FromMinion::Entry(Entry::State(result)) => Step::State(Box::new(result)),
+            FromMinion::Entry(Entry::Waiting(what)) => Step::Waits(what),
             FromMinion::Entry(_) => return Ok(None),
             FromMinion::Report(report) => Step::End(End::Report(Box::new(report))),
             FromMinion::Fault(text) => Step::End(End::Fault(text)),

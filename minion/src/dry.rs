@@ -4,6 +4,7 @@
 //! invented here; the loop marks results that hang on it.
 
 mod account;
+mod packages;
 mod paths;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use proto::{
 
 use crate::readers;
 use crate::system::{Aside, Botched, System, Verified};
+pub(crate) use packages::along;
 
 /// Planned acts laid over another system.
 #[derive(Debug)]
@@ -24,6 +26,12 @@ pub struct Dry<S> {
     kept: BTreeMap<Digest, Vec<u8>>,
     /// Ids given so far to accounts whose real ids nobody knows yet.
     given: u32,
+    /// Assignments of packages planned so far: what comes along with one hangs on those before.
+    transactions: Vec<Act>,
+    /// Package changes that come along with the transaction that was looked at last.
+    along: Vec<Change>,
+    /// The package lists will be read anew before.
+    refreshed: bool,
 }
 
 /// An overlay without what lies below it. Contents are not in it: whoever uses one keeps them below.
@@ -31,6 +39,8 @@ pub struct Dry<S> {
 pub(crate) struct Layer {
     over: BTreeMap<Address, Value>,
     given: u32,
+    transactions: Vec<Act>,
+    refreshed: bool,
 }
 
 impl<S: System> Dry<S> {
@@ -41,6 +51,9 @@ impl<S: System> Dry<S> {
             over: BTreeMap::new(),
             kept: BTreeMap::new(),
             given: 0,
+            transactions: Vec::new(),
+            along: Vec::new(),
+            refreshed: false,
         }
     }
 
@@ -51,6 +64,9 @@ impl<S: System> Dry<S> {
             over: layer.over,
             kept: BTreeMap::new(),
             given: layer.given,
+            transactions: layer.transactions,
+            along: Vec::new(),
+            refreshed: layer.refreshed,
         }
     }
 
@@ -59,6 +75,8 @@ impl<S: System> Dry<S> {
         Layer {
             over: self.over,
             given: self.given,
+            transactions: self.transactions,
+            refreshed: self.refreshed,
         }
     }
 
@@ -134,12 +152,12 @@ impl<S: System> Dry<S> {
         };
         if !planned && !self.over.contains_key(at) {
             match self.inner.foresee(act) {
-                Ok(images) => return Ok(images),
+                Ok(images) if !images.is_empty() => return Ok(images),
                 // An earlier step of the plan may be what is missing.
                 Err(problem) if problem.kind == ProblemKind::Refused && matches!(at, Address::Path(_)) => {
                     return Err(problem);
                 }
-                Err(_) => {}
+                _ => {}
             }
         }
         Ok(vec![PreImage {
@@ -254,6 +272,7 @@ impl<S: System> System for Dry<S> {
                 Act::Run { .. } | Act::Poke { .. } | Act::Refresh => {}
             }
         }
+        self.foresee_packages(acts, &mut images)?;
         Ok(images)
     }
 
@@ -284,6 +303,7 @@ impl<S: System> System for Dry<S> {
 
     fn perform(&mut self, acts: &[Act], _before: &[PreImage]) -> Result<Performed, Box<Botched>> {
         let mut changes = Vec::new();
+        self.refreshed |= acts.contains(&Act::Refresh);
         for act in acts {
             let Act::Assign { at, to, .. } = act else {
                 continue;
@@ -299,6 +319,10 @@ impl<S: System> System for Dry<S> {
                 before,
                 after,
             });
+        }
+        for change in std::mem::take(&mut self.along) {
+            self.over.insert(change.at.clone(), change.after.clone());
+            changes.push(change);
         }
         Ok(Performed {
             changes,

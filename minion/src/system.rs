@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::{Act, Answer, Change, Command, Digest, Output, Performed, PreImage, Problem, Question, Value};
+use proto::{
+    Act, Answer, Change, Command, Digest, Fidelity, Output, Performed, PreImage, Problem, Question, Value,
+};
 
 /// A host that can be asked and changed.
 pub trait System {
@@ -65,6 +67,16 @@ pub trait System {
         let _ = output;
     }
 
+    /// What a transaction of packages will do, consequences included, and how well each change will go back; nothing is
+    /// changed, fetched or kept for it. Empty for other acts.
+    ///
+    /// # Errors
+    /// `Refused` when the package manager says that it cannot be done.
+    fn foresee_packages(&mut self, acts: &[Act]) -> Result<Vec<Foreseen>, Problem> {
+        let _ = acts;
+        Ok(Vec::new())
+    }
+
     /// Removes what interrupted acts left beside their targets; called once, when a run that was cut off is recovered.
     fn sweep(&mut self, acts: &[Act]) {
         let _ = acts;
@@ -108,6 +120,15 @@ pub trait System {
 
 /// Runs a command to its end, on any thread.
 pub type Beside = Box<dyn FnOnce() -> Result<Output, Problem> + Send>;
+
+/// A change that a transaction will make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Foreseen {
+    /// What.
+    pub change: Change,
+    /// How well it will go back.
+    pub fidelity: Fidelity,
+}
 
 /// What a plan has laid over a host besides the acts that are verified.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -179,6 +200,10 @@ impl<S: System> System for &mut S {
 
     fn came_to(&mut self, output: Result<Output, Problem>) {
         (**self).came_to(output);
+    }
+
+    fn foresee_packages(&mut self, acts: &[Act]) -> Result<Vec<Foreseen>, Problem> {
+        (**self).foresee_packages(acts)
     }
 
     fn cleared(&self) -> BTreeSet<String> {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use proto::{
-    Act, Address, Answer, Change, ChunkId, Entry, Performed, PreImage, Problem, ProblemKind, Question, Value,
+    Act, Address, Answer, Change, ChunkId, Entry, Fidelity, Performed, PreImage, Problem, ProblemKind,
+    Question, Value,
 };
 
 use crate::fidelity::Undoing;
@@ -24,6 +25,8 @@ pub struct Hands<'a, S> {
     touched: BTreeMap<Address, Value>,
     /// What was at addresses before this run touched them first.
     first: BTreeMap<Address, Value>,
+    /// Where it is known which packages may change: no other one does (J12).
+    packages: Option<Vec<Address>>,
 }
 
 impl<S> std::fmt::Debug for Hands<'_, S> {
@@ -81,6 +84,7 @@ impl<'a, S: System> Hands<'a, S> {
             next: 0,
             touched: BTreeMap::new(),
             first: BTreeMap::new(),
+            packages: None,
         }
     }
 
@@ -89,6 +93,11 @@ impl<'a, S: System> Hands<'a, S> {
     pub const fn after(mut self, begun: u64) -> Self {
         self.next = begun;
         self
+    }
+
+    /// Refuses from now on transactions that would change other packages than these.
+    pub fn only_packages(&mut self, packages: Vec<Address>) {
+        self.packages = Some(packages);
     }
 
     /// The record, for entries that are no acts.
@@ -138,6 +147,11 @@ impl<'a, S: System> Hands<'a, S> {
             Err(problem) if problem.kind == ProblemKind::Moved => return Err(Stumble::Moved(problem)),
             Err(problem) => return Err(Stumble::Botched(problem.into())),
         };
+        if let Some(problem) = self.more(&before) {
+            // What was held for the transaction is let go.
+            self.system.forget();
+            return Err(Stumble::Botched(problem.into()));
+        }
         let act_num = self.next;
         let intent = Entry::Intent {
             act_num,
@@ -233,6 +247,23 @@ impl<'a, S: System> Hands<'a, S> {
         let mut missed = changed(self.system, acts, &images, &live);
         missed.retain(|change| said.iter().all(|known| known.at != change.at));
         Ok(missed)
+    }
+
+    /// The problem when a transaction would change packages that it may not.
+    fn more(&self, before: &[PreImage]) -> Option<Problem> {
+        let allowed = self.packages.as_ref()?;
+        let repaired = |image: &PreImage| matches!(image.fidelity, Fidelity::Compensated(_));
+        let more = before.iter().filter(|image| {
+            let package = matches!(image.at, Address::Package(_));
+            package && !allowed.contains(&image.at) && !repaired(image)
+        });
+        let more: Vec<String> = more.map(|image| image.at.to_string()).collect();
+        (!more.is_empty()).then(|| {
+            Problem::new(
+                ProblemKind::Refused,
+                format!("it would change more than what goes back: {}", more.join(", ")),
+            )
+        })
     }
 
     /// The observed changes, and those that packages' and commands' own programs made at addresses this run had touched

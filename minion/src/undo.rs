@@ -14,6 +14,7 @@ mod diff3;
 mod lines;
 mod merge;
 mod order;
+mod packages;
 pub mod prune;
 mod range;
 pub mod rollback;
@@ -340,8 +341,10 @@ impl Fold {
                     continue;
                 }
             };
-            let stays = database::stays(&touched.ours.at, there, &to)
-                .or_else(|| one_way(&touched.ours.at, there, &to));
+            let at = &touched.ours.at;
+            let stays = packages::stays(at, &to)
+                .or_else(|| database::stays(at, there, &to))
+                .or_else(|| one_way(at, there, &to));
             if let Some(why) = stays {
                 undo.lost.push(why);
                 continue;

@@ -72,6 +72,8 @@ pub enum Entry {
         /// What the act had changed, where it had.
         changes: Vec<Change>,
     },
+    /// What the run waits for; told, not kept.
+    Waiting(String),
     /// The run ends.
     Close {
         /// How.

@@ -149,9 +149,17 @@ pub struct Package {
     /// Removed, with its configuration files still there (dpkg's `rc`).
     #[serde(default)]
     pub config_only: bool,
+    /// Its installation was cut off half-way: it is finished before anything else, and never brought back (J12).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cut_off: bool,
     /// In a wanted value: the repository (apt: the release) it is to come from; empty leaves it to the package manager.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub from: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A systemd unit's state.

@@ -184,6 +184,7 @@ impl Driver<'_> {
                 None => {}
                 Some(Step::Send(bytes)) => contact.link.send(&bytes).await?,
                 Some(Step::State(state)) => self.state(&host.id, *state).await,
+                Some(Step::Waits(what)) => fleet.tell(Event::Waits(host.id.clone(), what)).await,
                 Some(Step::Settled(report)) => {
                     host.memory.unsettled = None;
                     *settled = Some(*report);

@@ -2,9 +2,10 @@
 
 use proto::codec::control;
 use proto::frame::PROTOCOL;
-use proto::{FromMaster, FromMinion, Report};
+use proto::{Entry, FromMaster, FromMinion, Report};
 
 use super::{Contact, Fleet, Gate, Host, Trouble, hear};
+use crate::report::progress::Event;
 use crate::session::{SessionError, greeting};
 use crate::transport::Traffic;
 
@@ -88,6 +89,7 @@ pub(super) async fn answer(
                 }
             }
             // A rollback's entries stream by; its report ends it.
+            FromMinion::Entry(Entry::Waiting(what)) => fleet.tell(Event::Waits(host.id.clone(), what)).await,
             FromMinion::Entry(_) | FromMinion::Alive => {}
             FromMinion::Fault(text) => return Err(Trouble::Fault(text)),
             answer => {

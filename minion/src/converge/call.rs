@@ -8,6 +8,7 @@ use serde_json::Map;
 use states::{Done, Host, Plan, Report, State, Stop};
 
 use super::{Goal, Pass, Pause};
+use crate::dry::along;
 use crate::fidelity::{self, Undoing};
 use crate::guards;
 use crate::system::System;
@@ -382,6 +383,12 @@ impl<S: System> Pass<'_, S> {
             }
             if let Ok(transacted) = &done {
                 self.swaps.add(&[place], &acts, &transacted.performed.changes);
+            }
+            if let (Goal::Plan, Ok(transacted)) = (self.goal, &done) {
+                acted
+                    .undoing
+                    .notes
+                    .extend(along(&acts, &transacted.performed.changes));
             }
             self.account(&mut acted, done);
             if acted.failed.is_some() {

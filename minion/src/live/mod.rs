@@ -33,6 +33,7 @@ pub mod sysctl;
 pub(crate) mod testing;
 pub mod unit;
 pub mod unpack;
+mod voice;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ use serde_json::Value as Json;
 
 use crate::journal::objects::Objects;
 use crate::meets::meets;
-use crate::system::{Aside, Beside, Botched, System, Verified};
+use crate::system::{Aside, Beside, Botched, Foreseen, System, Verified};
 use package::Wanted;
 pub(crate) use problem::{failed, locked, moved, refused};
 
@@ -73,6 +74,8 @@ pub struct Live {
     foreseeing: bool,
     /// What a command that ran on another thread came to, until its act is performed.
     came_to: Option<Result<Output, Problem>>,
+    /// Where is told what a run waits for.
+    voice: voice::Voice,
 }
 
 impl Live {
@@ -99,6 +102,7 @@ impl Live {
             unread: std::cell::RefCell::default(),
             foreseeing: false,
             came_to: None,
+            voice: voice::Voice::default(),
         }
     }
 
@@ -386,14 +390,15 @@ impl System for Live {
     }
 
     fn foresee(&mut self, act: &Act) -> Result<Vec<PreImage>, Problem> {
-        if let Act::Assign {
-            at: Address::Package(name),
-            expect,
-            to,
-            ..
-        } = act
-        {
-            return Ok(self.foresee_package(name, expect, to));
+        // Those of packages follow from what comes along with them.
+        if matches!(
+            act,
+            Act::Assign {
+                at: Address::Package(_),
+                ..
+            }
+        ) {
+            return Ok(Vec::new());
         }
         self.foreseeing = true;
         let seen = self.observe_one(act);
@@ -499,7 +504,15 @@ impl System for Live {
         })
     }
 
+    fn foresee_packages(&mut self, acts: &[Act]) -> Result<Vec<Foreseen>, Problem> {
+        match transaction(acts) {
+            Some(wanted) => self.foresee_transaction(&wanted),
+            None => Ok(Vec::new()),
+        }
+    }
+
     fn forget(&mut self) {
+        self.unlock_packages();
         self.grains.clear();
         self.units.clear();
         self.databases.forget();

@@ -7,16 +7,19 @@
 //! package manager's words (`order`) and its run (`transact`). `dpkg` and `apt` fill these for one, `rpm` and `dnf` for the other.
 
 pub(crate) mod apt;
+mod budget;
 mod dnf;
 pub(crate) mod dpkg;
 mod foresee;
 mod keep;
+mod lock;
 mod offers;
-mod order;
+pub(crate) mod order;
 mod residue;
 mod rpm;
 mod status;
 mod transact;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,7 +36,12 @@ pub(crate) struct Packages {
     world: Option<World>,
     status: Option<(status::Stamp, Arc<Status>)>,
     offers: offers::Offers,
+    /// The package manager's locks, from the simulation to the end of the transaction.
+    locks: Vec<std::fs::File>,
 }
+
+/// A configuration file, and what dpkg lays beside it or takes away there.
+const LEFT: [&str; 5] = ["", ".dpkg-dist", ".dpkg-old", ".dpkg-new", ".dpkg-bak"];
 
 /// One assignment of a transaction.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +86,19 @@ impl Live {
     }
 
     /// Pre-images of all packages the transaction would change, and of their configuration files.
+    /// In dpkg's world the locks are held from here on, until [`Live::unlock_packages`].
     pub(crate) fn observe_packages(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<PreImage>, Problem> {
+        let seen = self.observe_locked(wanted);
+        if seen.is_err() {
+            self.unlock_packages();
+        }
+        seen
+    }
+
+    fn observe_locked(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<PreImage>, Problem> {
+        if self.world()? == World::Dpkg {
+            self.lock_packages()?;
+        }
         let status = self.packages()?;
         expected(&status, wanted)?;
         let order = self.order(&status, wanted)?;
@@ -89,19 +109,20 @@ impl Live {
             let simulated = self.simulate(&order);
             self.clear_stage();
             let simulated = simulated?;
-            for name in simulated.install.iter().chain(&simulated.remove) {
+            let coming = simulated.install.iter().map(|(name, _)| name);
+            for name in coming.chain(&simulated.remove) {
                 names.insert(status.key_of(name));
                 leaving.insert(status.key_of(name));
             }
             names.extend(simulated.configure.iter().map(|name| status.key_of(name)));
         }
         // What was cut off is finished first.
-        let cut = status.packages.iter().filter(|(_, stanza)| stanza.interrupted());
-        names.extend(cut.map(|(name, _)| name.clone()));
+        let unfinished = foresee::unfinished(&status, wanted);
+        names.extend(unfinished.iter().cloned());
         let installed: Vec<(String, Package)> = leaving
             .iter()
             .filter_map(|name| match status.value(name) {
-                Value::Package(package) => Some((name.clone(), package)),
+                Value::Package(package) if !package.cut_off => Some((name.clone(), package)),
                 _ => None,
             })
             .collect();
@@ -113,15 +134,21 @@ impl Live {
             .map(|name| PreImage {
                 at: Address::Package(name.clone()),
                 was: status.value(name),
-                fidelity: kept.get(name).cloned().unwrap_or(Fidelity::Exact),
+                fidelity: match kept.get(name) {
+                    _ if unfinished.contains(name) => foresee::finished(name),
+                    Some(kept) => kept.clone(),
+                    None => Fidelity::Exact,
+                },
             })
             .collect();
         files.extend(self.conffiles(&status, &leaving)?);
+        files.extend(self.unit_links(&status, &leaving));
         let mut paths = with_parents(files);
         paths.extend(self.residue(&order.purge.iter().cloned().collect()));
         paths.sort();
         paths.dedup();
         before.extend(self.observe_entries(&paths)?);
+        before.extend(self.observe_units(&status, &leaving)?);
         Ok(before)
     }
 
@@ -152,8 +179,14 @@ impl Live {
             let arrived = residue::arrived(changes);
             if !arrived.is_empty() {
                 done = done.and(self.note_residue(&arrived, places));
-                match self.configuration_of(&arrived, places) {
-                    Ok(configuration) => changes.extend(configuration),
+            }
+            let there = residue::there(changes);
+            if !there.is_empty() {
+                match self.configuration_of(&there, places) {
+                    Ok(mut configuration) => {
+                        configuration.retain(|new| changes.iter().all(|change| change.at != new.at));
+                        changes.extend(configuration);
+                    }
                     Err(why) => done = done.and(Err(why)),
                 }
             }
@@ -172,7 +205,8 @@ impl Live {
             .filter_map(|name| Some((name, status.packages.get(name)?)));
         match status.world {
             World::Dpkg => Ok(installed
-                .flat_map(|(_, stanza)| stanza.conffiles.iter().cloned())
+                .flat_map(|(_, stanza)| &stanza.conffiles)
+                .flat_map(|path| LEFT.map(|left| format!("{path}{left}")))
                 .collect()),
             World::Rpm => {
                 let names: Vec<&str> = installed.map(|(name, _)| name.as_str()).collect();
@@ -225,6 +259,7 @@ impl Live {
             });
         }
         changes.extend(self.entries_since(before)?);
+        changes.extend(self.units_since(before)?);
         changes.extend(gone);
         Ok(changes)
     }

@@ -443,7 +443,7 @@ fn checked(name: &str) -> Result<(), Problem> {
 }
 
 /// systemd's rule for names of units.
-fn valid(name: &str) -> bool {
+pub(crate) fn valid(name: &str) -> bool {
     !name.is_empty()
         && name.len() < 256
         && name.contains('.')

@@ -152,7 +152,15 @@ pub fn work(dir: &Path) -> Result<(), ServeError> {
     let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let task = task(dir)?;
     let lock = Lock::inherit(dir, file, task.run())?;
-    let mut system = Live::open(journal.objects().clone());
+    let waiting = |text: &str| {
+        let told = FromMinion::Entry(proto::Entry::Waiting(text.to_owned()));
+        // A session that is over hears nothing; the run goes on.
+        if let Ok(frame) = control(&told) {
+            let mut out = io::stdout();
+            out.write_all(&frame).and_then(|()| out.flush()).ok();
+        }
+    };
+    let mut system = Live::open(journal.objects().clone()).heard_by(waiting);
     let mut out = Some(io::stdout());
     let mut tell = |message: &FromMinion| {
         let sent = out.as_mut().map(|out| -> Result<(), ServeError> {

@@ -7,7 +7,7 @@ use proto::frame::{Rollback, RollbackReport};
 use proto::{Address, Answer, Change, Outcome, Question, Value};
 
 use super::database::{Silent, is_mysql};
-use super::{Step, Undo, combine, fold, lines, target};
+use super::{Step, Undo, combine, fold, lines, packages, target};
 use crate::journal::{Journal, JournalError};
 use crate::system::System;
 
@@ -72,6 +72,8 @@ pub(super) fn decide<S: System>(
         decided.refused.extend(barriers.into_iter().map(cannot));
     }
     decided.weigh(system, leave);
+    let unfit = packages::unfit(system, &mut decided.undo, want);
+    decided.refused.extend(unfit);
     Ok(decided)
 }
 

@@ -9,7 +9,7 @@ use proto::{Act, Address, Answer, Change, Outcome, Poke, Question, Report, RunHe
 use super::database::is_mysql;
 use super::decide::decide;
 pub(super) use super::decide::look;
-use super::{Step, Undo, below};
+use super::{Step, Undo, below, packages};
 use crate::journal::lock::Lock;
 use crate::journal::{Journal, JournalError, Record};
 use crate::meets::meets;
@@ -83,11 +83,14 @@ pub fn rollback<S: System>(
             inner: &mut run,
             tell,
         };
-        let back = Back {
+        let mut back = Back {
             hands: Hands::new(system, &mut record),
             report: &mut report,
             reached: false,
         };
+        if !want.force {
+            back.hands.only_packages(packages::ours(&decided.undo));
+        }
         back.whole(decided.undo, &decided.live, request.cancelled);
     }
     let partly = !report.conflicts.is_empty();

@@ -125,6 +125,7 @@ fn plan(call: &Call<'_>, host: &Host<'_>, way: Way) -> Result<Plan, Stop> {
             let to = match (way, seen.value) {
                 (Way::Remove, Value::Package(package)) => Value::Package(Package {
                     config_only: true,
+                    cut_off: false,
                     hold: false,
                     ..package.clone()
                 }),

@@ -10,8 +10,6 @@ use super::offers::{Offer, Simulation};
 use super::order::Order;
 use crate::live::{Live, command, failed, locked, refused};
 
-/// How long another program's lock is waited for, in seconds.
-pub(super) const PATIENCE: u64 = 60;
 /// What decides on candidates, besides the packages themselves.
 pub(super) const DECISIVE: &[&str] = &[
     STATUS,
@@ -59,7 +57,8 @@ impl Live {
     /// # Errors
     /// `Locked` with who holds it, once the patience is over; any other failure is in the output.
     pub(super) fn patiently(&self, argv: &[&str]) -> Result<Output, Problem> {
-        let until = Instant::now() + Duration::from_secs(PATIENCE);
+        let patience = self.package_patience();
+        let until = Instant::now() + patience;
         loop {
             // rpm would wait for its lock without end.
             let holder = match self.rpm_lock_holder() {
@@ -74,8 +73,9 @@ impl Live {
             };
             if Instant::now() >= until {
                 return Err(locked(format!(
-                    "another program uses the package manager since at least {PATIENCE} seconds: {holder}; \
-                     wait for it, or end it, and run again"
+                    "another program uses the package manager since at least {} seconds: {holder}; \
+                     wait for it, or end it, and run again",
+                    patience.as_secs()
                 )));
             }
             std::thread::sleep(Duration::from_secs(1));
@@ -106,6 +106,8 @@ fn apt(argv: &[&str]) -> Command {
         ("APT_LISTCHANGES_FRONTEND", "none"),
         ("NEEDRESTART_SUSPEND", "1"),
         ("UCF_FORCE_CONFFOLD", "1"),
+        // Held by this process, for all that is started here.
+        ("DPKG_FRONTEND_LOCKED", "true"),
     ];
     Command {
         env: variables
@@ -223,7 +225,10 @@ fn simulation(text: &str) -> Simulation {
     for line in text.lines() {
         let mut words = line.split_whitespace();
         match (words.next(), words.next()) {
-            (Some("Inst"), Some(name)) => found.install.push(name.to_owned()),
+            (Some("Inst"), Some(name)) => {
+                let version = upgraded(line).map(|(_, version)| version);
+                found.install.push((name.to_owned(), version.unwrap_or_default()));
+            }
             (Some("Remv" | "Purg"), Some(name)) => found.remove.push(name.to_owned()),
             (Some("Conf"), Some(name)) => found.configure.push(name.to_owned()),
             _ => {}
@@ -259,7 +264,12 @@ mod tests {
             Some(("libc6".to_owned(), "2.36-10".to_owned()))
         );
         let found = simulation(text);
-        assert_eq!(found.install, ["nginx-common", "libc6:i386"]);
+        let install: Vec<(&str, &str)> = found
+            .install
+            .iter()
+            .map(|(name, version)| (name.as_str(), version.as_str()))
+            .collect();
+        assert_eq!(install, [("nginx-common", "1.22.1-9"), ("libc6:i386", "2.36")]);
         assert_eq!(found.remove, ["apache2", "old"]);
         assert_eq!(found.configure, ["nginx-common"]);
         let output = Output {

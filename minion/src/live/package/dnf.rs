@@ -265,17 +265,25 @@ fn simulation(text: &str) -> Simulation {
             continue;
         }
         let Some(comes) = into else { continue };
-        let list = if comes {
-            &mut found.install
-        } else {
-            &mut found.remove
+        let (name, arch, version) = match (words.as_slice(), alone.take()) {
+            (["replacing", name, ..], _) => {
+                found.remove.push((*name).to_owned());
+                continue;
+            }
+            ([arch, rest @ ..], Some(name)) => (name, *arch, rest.first()),
+            ([name], None) => {
+                alone = Some(name);
+                continue;
+            }
+            ([name, arch, rest @ ..], None) => (*name, *arch, rest.first()),
+            ([], _) => continue,
         };
-        match (words.as_slice(), alone.take()) {
-            (["replacing", name, ..], _) => found.remove.push((*name).to_owned()),
-            ([arch, ..], Some(name)) => list.push(format!("{name}.{arch}")),
-            ([name], None) => alone = Some(name),
-            ([name, arch, ..], None) => list.push(format!("{name}.{arch}")),
-            ([], _) => {}
+        let name = format!("{name}.{arch}");
+        if comes {
+            let version = version.copied().unwrap_or_default();
+            found.install.push((name, version.to_owned()));
+        } else {
+            found.remove.push(name);
         }
     }
     found
@@ -293,12 +301,17 @@ mod tests {
             Downgrading:\n glibc  i686 2-1 lab 1 M\nRemoving unused dependencies:\n old noarch 1-1 @lab 31\n\n\
             Transaction Summary\n=====\nInstall  2 Packages\n\nOperation aborted.\n";
         let found = simulation(text);
+        let install: Vec<String> = found
+            .install
+            .iter()
+            .map(|(name, version)| format!("{name} {version}"))
+            .collect();
         assert_eq!(
-            found.install,
+            install,
             [
-                "lab-obs.noarch",
-                "a-package-with-a-name-that-is-longer-than-its-column.x86_64",
-                "glibc.i686"
+                "lab-obs.noarch 1.0-1",
+                "a-package-with-a-name-that-is-longer-than-its-column.x86_64 2-1",
+                "glibc.i686 2-1"
             ]
         );
         assert_eq!(found.remove, ["lab-tool.noarch", "old.noarch"]);

@@ -8,6 +8,8 @@ use crate::live::Live;
 
 /// dpkg's database.
 pub(super) const STATUS: &str = "/var/lib/dpkg/status";
+/// The last steps of a dpkg that was cut off: stanzas that count more than those of the database.
+const UPDATES: &str = "/var/lib/dpkg/updates";
 /// apt's marks.
 const MARKS: &str = "/var/lib/apt/extended_states";
 
@@ -81,15 +83,32 @@ fn conffiles(text: &str) -> Vec<String> {
 }
 
 impl Live {
+    /// Files of the last steps of a dpkg that was cut off, oldest first.
+    pub(super) fn updates(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.real(UPDATES))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let steps = names.filter(|name| name.chars().all(|c| c.is_ascii_digit()));
+        let mut steps: Vec<String> = steps.map(|name| format!("{UPDATES}/{name}")).collect();
+        steps.sort();
+        steps
+    }
+
     /// dpkg's and apt's records as they are now.
     pub(crate) fn dpkg(&mut self) -> Arc<Status> {
-        let now = stamp(self, &[STATUS, MARKS]);
+        let now = stamp(self, &[STATUS, MARKS, UPDATES]);
         if let Some((then, status)) = &self.packages.status
             && *then == now
         {
             return Arc::clone(status);
         }
-        let texts = [STATUS, MARKS].map(|path| self.text(path).unwrap_or_default());
+        let mut texts = [STATUS, MARKS].map(|path| self.text(path).unwrap_or_default());
+        for update in self.updates() {
+            texts[0].push_str("\n\n");
+            texts[0].push_str(&self.text(&update).unwrap_or_default());
+        }
         let status = Arc::new(Status::parse(&texts[0], &texts[1]));
         self.packages.status = Some((now, Arc::clone(&status)));
         status
@@ -121,7 +140,7 @@ mod tests {
                 hold,
                 auto,
                 config_only,
-                from: String::new(),
+                ..Package::default()
             })
         };
         assert_eq!(
@@ -138,7 +157,11 @@ mod tests {
         );
         assert_eq!(status.value("libc6"), Value::Absent);
         assert_eq!(status.value("gone"), package("1", "amd64", false, false, true));
-        assert_eq!(status.value("cut"), package("1", "amd64", false, false, true));
+        let cut = status.value("cut");
+        assert!(
+            matches!(&cut, Value::Package(cut) if cut.config_only && cut.cut_off),
+            "{cut:?}"
+        );
         assert_eq!(
             status.packages["nginx"].conffiles,
             ["/etc/nginx/nginx.conf", "/etc/nginx/old file"]

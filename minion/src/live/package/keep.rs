@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use proto::{Digest, Fidelity, Package, Problem};
 
 use super::dnf;
+use super::foresee::gone;
 use super::status::World;
 use crate::live::{Live, path, refused};
 
@@ -18,7 +19,7 @@ const CACHE: &str = "/var/cache/dnf";
 const STAGE: [&str; 2] = ["/var/cache/apt/salt-rs", "/var/cache/dnf/salt-rs"];
 
 /// What a package file is kept as: its usual name in dpkg's world, without `.deb`.
-fn file_name(name: &str, package: &Package) -> String {
+pub(super) fn file_name(name: &str, package: &Package) -> String {
     let plain = name.split(':').next().unwrap_or_default();
     format!("{plain}_{}_{}", package.version.replace(':', "%3a"), package.arch)
 }
@@ -50,7 +51,7 @@ impl Live {
             for ((name, package), lost) in packages.iter().zip(&mut lost) {
                 if lost.is_some() {
                     *lost = self.keep_deb(name, package).err().map(|problem| match &fetched {
-                        Err(why) => why.text.clone(),
+                        Err(why) => format!("{} ({})", problem.text, why.text),
                         Ok(()) => problem.text,
                     });
                 }
@@ -75,16 +76,14 @@ impl Live {
             };
             let size = source.metadata().map(|meta| meta.len()).unwrap_or_default();
             path::room_for(&self.objects, size)?;
+            self.budget(name, package, size)?;
             let kept = self
                 .objects
                 .put_from(&mut source)
                 .and_then(|(digest, _)| self.keep_beside("packages", &file, digest.hex().as_bytes()));
             return kept.map_err(|error| refused(format!("cannot keep {}: {error}", real.display())));
         }
-        Err(refused(format!(
-            "the file of {name} {} is neither in the package manager's cache nor in an archive any more",
-            package.version
-        )))
+        Err(refused(gone(name, &package.version)))
     }
 
     /// Where the package manager, or this one, may have put a package's file.

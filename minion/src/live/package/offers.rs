@@ -29,8 +29,8 @@ pub(super) struct Offers {
 /// What a transaction would do, as its simulation tells.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Simulation {
-    /// `name` or `name:arch` of each package that would be installed, upgraded or downgraded.
-    pub(super) install: Vec<String>,
+    /// `name` or `name:arch` of each package that would be installed, upgraded or downgraded, and its version then.
+    pub(super) install: Vec<(String, String)>,
     /// The same of each that would be removed or purged.
     pub(super) remove: Vec<String>,
     /// The same of each that would be configured, be it unpacked already or by this.

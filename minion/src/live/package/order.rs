@@ -62,14 +62,23 @@ impl Live {
                 | Value::Package(Package {
                     config_only: true, ..
                 }) => {
-                    if one.to.is_absent() {
+                    // What a removal leaves is of the version that was there: another one's is made anew.
+                    let anew = match (one.to, &is) {
+                        (Value::Package(to), Value::Package(is)) => is.version != to.version,
+                        (Value::Package(_), _) => true,
+                        _ => false,
+                    };
+                    if let Value::Package(to) = one.to
+                        && anew
+                    {
+                        order.leave.push((name.clone(), to.clone()));
+                    }
+                    if one.to.is_absent() || anew && !is.is_absent() {
                         order.purge.push(name.clone());
                     }
-                    if installed {
+                    if installed || cut_off(&is) {
                         removes += 1;
                         order.words.push(format!("{name}-"));
-                    } else if let (Value::Package(to), Value::Absent) = (one.to, &is) {
-                        order.leave.push((name.clone(), to.clone()));
                     }
                 }
                 Value::Package(to) => {
@@ -90,6 +99,11 @@ impl Live {
                 }
                 other => return Err(refused(format!("package {name} cannot become {}", told(other)))),
             }
+        }
+        let again = self.unpacked_again(status, wanted);
+        if !again.is_empty() {
+            order.options.push("--reinstall".to_owned());
+            order.words.extend(again);
         }
         if !from.is_empty() && !valid_repository(from) {
             return Err(refused(format!("{from:?} is no repository's name")));
@@ -131,6 +145,22 @@ impl Live {
         Ok(order)
     }
 
+    /// Words for packages that were not even unpacked whole: apt leaves them so unless it is told, and nothing else mends
+    /// them. One that nobody offers any more stays as it is.
+    fn unpacked_again(&mut self, status: &Status, wanted: &[Wanted<'_>]) -> Vec<String> {
+        let half = status
+            .packages
+            .iter()
+            .filter(|(_, stanza)| stanza.state == "half-installed");
+        let named = |name: &String| wanted.iter().any(|one| status.key_of(one.name) == *name);
+        let names: Vec<String> = half
+            .map(|(name, _)| name.clone())
+            .filter(|name| !named(name))
+            .collect();
+        let mut offered = |name: &String| self.offer(name).is_ok_and(|offer| offer.candidate.is_some());
+        names.into_iter().filter(|name| offered(name)).collect()
+    }
+
     /// `name`, `name=version` (dnf: `name-version.arch`), or the path of the kept file of that version.
     fn install_word(&mut self, name: &str, status: &Status, to: &Package) -> Result<String, Problem> {
         if to.version.is_empty() {
@@ -159,10 +189,10 @@ impl Live {
     }
 }
 
-/// Whether a value is that of a package twice in rpm's database, as a transaction that was cut off leaves it. That is
-/// ended once and never brought back.
-pub(super) fn cut_off(value: &Value) -> bool {
-    matches!(value, Value::Package(package) if package.config_only && package.version.contains(','))
+/// Whether a value is that of a package whose installation was cut off: half-way in dpkg's world, twice in rpm's database.
+/// That is finished once and never brought back.
+pub(crate) fn cut_off(value: &Value) -> bool {
+    matches!(value, Value::Package(package) if package.cut_off || package.config_only && package.version.contains(','))
 }
 
 /// A repository's name, several with commas, or a release's; nothing else reaches the package manager.

@@ -13,7 +13,7 @@ use proto::{Address, Change, Gather, Problem, Value};
 use serde::{Deserialize, Serialize};
 
 use super::Live;
-use super::status::World;
+use super::status::{Status, World};
 use crate::live::path::read::{self, Seen};
 use crate::live::path::{tree, walk};
 
@@ -188,23 +188,25 @@ impl Live {
         }
         let mut owned = BTreeSet::new();
         for package in packages {
-            let plain = package.split(':').next().unwrap_or(package);
-            let arch = status
-                .packages
-                .get(package)
-                .map(|stanza| stanza.arch.clone())
-                .unwrap_or_default();
-            for name in [plain.to_owned(), format!("{plain}:{arch}")] {
-                let list = self
-                    .text(&format!("/var/lib/dpkg/info/{name}.list"))
-                    .unwrap_or_default();
-                owned.extend(list.lines().map(str::to_owned));
-            }
+            owned.extend(self.listed(&status, package));
             if let Some(stanza) = status.packages.get(package) {
                 owned.extend(stanza.conffiles.iter().cloned());
             }
         }
         Ok(owned)
+    }
+
+    /// Files of a package as dpkg lists them.
+    pub(super) fn listed(&self, status: &Status, package: &str) -> Vec<String> {
+        let plain = package.split(':').next().unwrap_or(package);
+        let known = status.packages.get(package);
+        let arch = known.map(|stanza| stanza.arch.as_str()).unwrap_or_default();
+        let mut found = Vec::new();
+        for name in [plain.to_owned(), format!("{plain}:{arch}")] {
+            let list = self.text(&format!("/var/lib/dpkg/info/{name}.list"));
+            found.extend(list.unwrap_or_default().lines().map(str::to_owned));
+        }
+        found
     }
 
     /// Noted entries of packages that are still exactly as they came, parents first.
@@ -306,6 +308,17 @@ pub(super) fn arrived(changes: &[Change]) -> Vec<String> {
             (Address::Package(name), Value::Absent, Value::Package(package)) if !package.config_only => {
                 Some(name.clone())
             }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Packages that are installed, and changed.
+pub(super) fn there(changes: &[Change]) -> Vec<String> {
+    changes
+        .iter()
+        .filter_map(|change| match (&change.at, &change.after) {
+            (Address::Package(name), Value::Package(package)) if !package.config_only => Some(name.clone()),
             _ => None,
         })
         .collect()

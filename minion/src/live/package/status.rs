@@ -104,6 +104,7 @@ impl Status {
             auto: marked(&stanza.arch) || (stanza.arch == "all" && marked(&self.native)),
             // An installation that was cut off counts as not installed, so that it is done again.
             config_only: !stanza.installed(),
+            cut_off: self.world == World::Dpkg && stanza.interrupted(),
             from: String::new(),
         })
     }

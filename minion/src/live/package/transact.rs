@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proto::{Output, Package, PreImage, Problem, Value};
 
-use super::status::{Stanza, Status, World};
+use super::foresee::unfinished;
+use super::status::{Status, World};
 use super::{Wanted, apt, reached};
 use crate::live::path::told;
 use crate::live::{Live, failed};
@@ -42,12 +43,7 @@ impl Live {
         wanted: &[Wanted<'_>],
         said: &mut Option<Output>,
     ) -> Result<(), Problem> {
-        if was.packages.values().any(Stanza::interrupted) || self.has_updates() {
-            self.step(
-                &["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"],
-                said,
-            )?;
-        }
+        self.finish_interrupted(was, wanted, said)?;
         let order = self.order(was, wanted)?;
         if !order.words.is_empty() {
             let mut argv = vec![
@@ -59,7 +55,8 @@ impl Live {
                 "-o",
                 "Dpkg::Options::=--force-confold",
                 "-o",
-                "DPkg::Lock::Timeout=60",
+                // The locks are held already.
+                "Debug::NoLocking=1",
                 "-o",
                 "Dpkg::Use-Pty=0",
             ];
@@ -82,6 +79,44 @@ impl Live {
             self.leave_configured(name, package, said)?;
         }
         self.mark(wanted, said)
+    }
+
+    /// Finishes installations that were cut off, all but those of packages that are to go.
+    fn finish_interrupted(
+        &self,
+        was: &Status,
+        wanted: &[Wanted<'_>],
+        said: &mut Option<Output>,
+    ) -> Result<(), Problem> {
+        let configure = ["dpkg", "--force-confdef", "--force-confold", "--configure"];
+        let unfinished = unfinished(was, wanted);
+        let cut = was
+            .packages
+            .values()
+            .filter(|stanza| stanza.interrupted())
+            .count();
+        let names: Vec<&str> = unfinished.iter().map(String::as_str).collect();
+        let rest = match (cut, names.as_slice()) {
+            (0, _) | (_, []) if !self.updates().is_empty() => {
+                // Nothing is left to configure: its last steps are taken into its records.
+                return self.step(&["dpkg", "--set-selections"], said);
+            }
+            (_, []) => return Ok(()),
+            (cut, names) if cut == names.len() => &["-a"],
+            (_, names) => names,
+        };
+        // What was not even unpacked whole cannot be configured; apt unpacks it again, or says that it cannot.
+        let whole = unfinished
+            .iter()
+            .any(|name| was.packages[name].state != "half-installed");
+        match self.step(&[&configure, rest].concat(), said) {
+            Err(problem) if whole => Err(failed(format!(
+                "the installation of {} was cut off before and cannot be finished: {}",
+                names.join(", "),
+                problem.text
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Brings a purged package to "removed, but configured": in and out again, without what it depends on.
@@ -118,7 +153,7 @@ impl Live {
     }
 
     /// One program of a transaction; the output of the longest is the one to tell.
-    pub(super) fn step(&mut self, argv: &[&str], said: &mut Option<Output>) -> Result<(), Problem> {
+    pub(super) fn step(&self, argv: &[&str], said: &mut Option<Output>) -> Result<(), Problem> {
         let output = self.patiently(argv)?;
         let problem = (output.code != 0 || output.timed_out)
             .then(|| failed(format!("{} failed: {}", argv[0], apt::said(&output))));
@@ -129,12 +164,6 @@ impl Live {
             *said = Some(output);
         }
         problem.map_or(Ok(()), Err)
-    }
-
-    /// An interrupted dpkg leaves its last steps in files of their own.
-    fn has_updates(&self) -> bool {
-        std::fs::read_dir(self.real("/var/lib/dpkg/updates"))
-            .is_ok_and(|mut entries| entries.next().is_some())
     }
 }
 
