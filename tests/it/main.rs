@@ -35,6 +35,8 @@ mod netcfg;
 #[cfg(test)]
 mod own;
 #[cfg(test)]
+mod packages;
+#[cfg(test)]
 mod provided;
 #[cfg(test)]
 mod readme;
