@@ -173,7 +173,7 @@ impl Build {
         }
     }
 
-    fn source(&mut self, oracle: &Oracle, one: &External) -> Map<String, Json> {
+    fn source(&mut self, oracle: &Arc<Oracle>, one: &External) -> Map<String, Json> {
         match one.data(oracle) {
             Ok(found) => found.unwrap_or_default(),
             Err(why) => {

@@ -253,3 +253,45 @@ fn what_cannot_be_had_is_told_with_its_place() {
         assert!(refused.stderr.contains(part), "{refused}");
     }
 }
+
+/// What real Salt makes of the same files.
+#[test]
+fn files_of_a_directory_are_rendered_where_that_is_asked_for() {
+    let at = "rendered/hosts/web1";
+    let files = [
+        ("plain", "id={{ grains['id'] }}\nend\n"),
+        ("data", "#!yaml\na: [1, 2]\n"),
+        ("sub/both", "#!jinja|yaml\nx: {{ 1 + 1 }}\n"),
+        ("empty", ""),
+        ("blank", "\n"),
+        ("passed", "#!text|jinja\n{{ 2 }}\n"),
+        ("refused", "#!text\nx\n"),
+        ("nothing", "{% if false %}x{% endif %}"),
+    ];
+    let project = Project::new(&[
+        ("pillar/top.sls", "{}\n"),
+        ("plain/hosts/web1/none", "no\n"),
+        ("plain/hosts/web1/some", "#!jinja\n{{ 3 }}\n"),
+    ]);
+    for (name, text) in files {
+        project.write(&format!("{at}/{name}"), text);
+    }
+    project.settings(
+        "salt:
+  ext_pillar:
+    - file_tree: { root_dir: rendered, template: true, render_default: jinja, renderer_blacklist: [text] }
+    - file_tree: { root_dir: plain, template: true }
+",
+    );
+    let show = ["show", "pillar", "--worktree", "--id", "web1", "--json"];
+    let shown = project.salt_rs(&show).expect(0).json();
+    let want = json!({
+        "plain": "id=web1\nend", "data": { "a": [1, 2] }, "sub": { "both": { "x": 2 } }, "empty": {}, "blank": {},
+        "passed": "#!text|jinja\n2", "refused": {}, "nothing": "", "none": {}, "some": "#!jinja\n3",
+    });
+    assert_eq!(shown["web1"], want);
+    project.write(&format!("{at}/plain"), "a\n{{ nosuch }}\n");
+    let words = ["show", "low", "--worktree", "--id", "web1", "--json"];
+    let all = project.salt_rs(&words).expect(65).json()["errors"].to_string();
+    assert!(all.contains("nosuch") && all.contains("line 2"), "{all}");
+}

@@ -42,7 +42,7 @@ pub(crate) mod python;
 pub(crate) mod render;
 mod requisite;
 pub(crate) mod sources;
-mod stages;
+pub(crate) mod stages;
 mod template;
 pub(crate) mod top;
 mod verify;

@@ -144,6 +144,17 @@ impl Renderer {
             }
         };
         let stages = self.stages(&text, subject)?;
+        self.staged(text, stages, subject)
+    }
+
+    /// Sends a text through stages, as [`Renderer::document`] does.
+    pub(crate) fn staged(
+        &mut self,
+        text: Arc<str>,
+        stages: Vec<Stage>,
+        subject: &Subject<'_>,
+    ) -> Result<(Node, u32), Box<Diagnostic>> {
+        let failed = &subject.failed;
         let mut current: Arc<str> = text.clone();
         let mut made: Option<(Arc<str>, Box<dyn Lines>)> = None;
         let mut node = None;

@@ -1,5 +1,7 @@
 //! External pillar: what `ext_pillar` of the settings adds, in its order.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
 use crate::compile::Tree;
@@ -9,6 +11,8 @@ use crate::compile::files::{Files, Which};
 use crate::compile::lookup::Lookup;
 use crate::compile::oracle::Oracle;
 use crate::compile::python::fnmatch;
+use crate::compile::render::{Renderer, Subject};
+use crate::compile::stages::{Stage, stages};
 use crate::compile::yaml;
 use crate::tree::location::Location;
 
@@ -36,9 +40,22 @@ pub enum Source {
         follow: bool,
         /// Files that keep the newline at their end.
         keep_newline: Keep,
+        /// Whether and how the files are rendered.
+        template: Option<Render>,
     },
     /// Branches of git repositories; the trees themselves are opened with the compiler.
     Git(Vec<Branch>),
+}
+
+/// How the files of a directory are rendered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Render {
+    /// The pipeline of files that name none (`render_default`). Without it they are empty mappings, as in Salt.
+    pub default: Option<String>,
+    /// Renderers that are passed over (`renderer_blacklist`).
+    pub refused: Vec<String>,
+    /// The only ones that are not (`renderer_whitelist`); empty for all.
+    pub allowed: Vec<String>,
 }
 
 /// Which files keep the newline at their end.
@@ -91,14 +108,21 @@ impl External {
     ///
     /// # Errors
     /// Why there is nothing.
-    pub(super) fn data(&self, oracle: &Oracle) -> Result<Option<Map<String, Json>>, String> {
+    pub(super) fn data(&self, oracle: &Arc<Oracle>) -> Result<Option<Map<String, Json>>, String> {
         match &self.source {
             Source::Program(words) => program(oracle, words, self.name == "cmd_json"),
             Source::Folder {
                 root,
                 follow,
                 keep_newline,
-            } => folder(oracle, root, *follow, keep_newline).map(Some),
+                template,
+            } => {
+                let mut found = folder(oracle, root, *follow, keep_newline)?;
+                if let Some(render) = template {
+                    render.all(oracle, &mut found, &format!("{root}/…"))?;
+                }
+                Ok(Some(found))
+            }
             Source::Git(_) => Ok(Some(Map::new())),
         }
     }
@@ -149,6 +173,66 @@ fn folder(oracle: &Oracle, root: &str, follow: bool, keep: &Keep) -> Result<Map<
     }
     lay(format!("hosts/{}", oracle.minion))?;
     Ok(all)
+}
+
+impl Render {
+    /// Renders every text below a node; `path` leads to it.
+    fn all(&self, oracle: &Arc<Oracle>, node: &mut Map<String, Json>, path: &str) -> Result<(), String> {
+        for (name, value) in node {
+            let path = format!("{path}/{name}");
+            match value {
+                Json::Object(below) => self.all(oracle, below, &path)?,
+                Json::String(text) => *value = self.one(oracle, text, &path)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&self, oracle: &Arc<Oracle>, text: &str, path: &str) -> Result<Json, String> {
+        let first = text.lines().next().unwrap_or_default();
+        let asked = first.strip_prefix("#!").filter(|rest| !rest.starts_with('/'));
+        let Some(asked) = asked
+            .or(self.default.as_deref())
+            .filter(|_| !text.trim().is_empty())
+        else {
+            return Ok(Json::Object(Map::new()));
+        };
+        let may = |name: &&str| {
+            let name = name.split_whitespace().next().unwrap_or_default();
+            let named = |list: &[String]| list.iter().any(|one| one == name);
+            !named(&self.refused) && (self.allowed.is_empty() || named(&self.allowed))
+        };
+        let pipe: Vec<&str> = asked.split('|').filter(may).collect();
+        if pipe.is_empty() {
+            return Ok(Json::Object(Map::new()));
+        }
+        let stages =
+            stages("", &pipe.join("|")).map_err(|none| format!("{path}: {}; {}", none.message, none.help))?;
+        let mut renderer = Renderer::new(oracle.clone());
+        let subject = Subject {
+            env: "base",
+            path,
+            full: path,
+            sls: "",
+            failed: format!("Rendering {path} failed"),
+            vars: Map::new(),
+        };
+        let plain = stages
+            .iter()
+            .all(|stage| !matches!(stage, Stage::Yaml | Stage::Json));
+        match renderer.staged(text.into(), stages, &subject) {
+            // What was not made data is text, also when it is blank.
+            Ok((node, _)) => match node.into_json() {
+                Json::Null if plain => Ok(Json::String(String::new())),
+                value => Ok(value),
+            },
+            Err(problem) => Err(match problem.line {
+                Some(line) => format!("{}; line {line}", problem.message),
+                None => problem.message,
+            }),
+        }
+    }
 }
 
 /// Takes the last newline off the files that do not keep it.

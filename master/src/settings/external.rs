@@ -6,7 +6,7 @@ use super::{path, rev_is_plain};
 use crate::compile::diagnostic::did_you_mean;
 use crate::compile::yaml::{Node, Value};
 use crate::document::Document;
-use crate::pillar::external::{Branch, External, Keep, Source};
+use crate::pillar::external::{Branch, External, Keep, Render, Source};
 use crate::tree::location::Location;
 
 /// Salt's names of the kinds there are.
@@ -55,7 +55,7 @@ impl Around<'_> {
     }
 
     fn folder(&self, document: &mut Document<'_>, node: &Node) -> Option<Source> {
-        let (mut follow, mut keep_newline) = (false, Keep::All(false));
+        let (mut follow, mut keep_newline, mut template) = (false, Keep::All(false), None);
         let root = if node.as_text().is_some() {
             path(document, node, "file_tree", self.base, self.home)?
         } else {
@@ -77,12 +77,20 @@ impl Around<'_> {
             }
             // It only makes Salt log more.
             fields.take("debug");
-            if let Some(template) = fields
-                .take("template")
-                .filter(|node| node.value != Value::Bool(false))
-            {
-                let help = "put what needs a template into the pillar tree".to_owned();
-                document.report(template.at, "file_tree renders no templates", Some(help));
+            let mut render = Render::default();
+            if let Some(node) = fields.take("render_default") {
+                render.default = document.text(node, "render_default");
+            }
+            for (name, list) in [
+                ("renderer_blacklist", &mut render.refused),
+                ("renderer_whitelist", &mut render.allowed),
+            ] {
+                if let Some(node) = fields.take(name) {
+                    *list = document.texts(node, name)?;
+                }
+            }
+            if let Some(node) = fields.take("template") {
+                template = document.truth(node, "template")?.then_some(render);
             }
             fields.finish(document);
             let Some(root) = root else {
@@ -95,6 +103,7 @@ impl Around<'_> {
             root: root.display().to_string(),
             follow,
             keep_newline,
+            template,
         })
     }
 
