@@ -347,7 +347,7 @@ pub(super) const SCENES: &[Scene] = &[
             Apply("pk-tool:\n  pkg.latest: []\n/etc/pk-beside:\n  file.managed:\n    - contents: x\n"),
             BackRefused(&[], &["pk-tool 1.0"]),
             Run("grep 2.0 /usr/share/pk-tool/version && test -e /etc/pk-beside"),
-            BackWith(&["--skip-conflicts"], "pk-tool"),
+            BackWith(&["--past-irreversible", "--skip-conflicts"], "pk-tool"),
         ],
     ),
     (
