@@ -14,7 +14,7 @@ mod slots;
 
 use std::time::Instant;
 
-use proto::{Catalog, Cause, Chunk, Entry, Outcome, Problem, StateResult};
+use proto::{Catalog, Cause, Chunk, Entry, Gather, Outcome, Problem, StateResult};
 use serde_json::Value as Json;
 use states::State;
 
@@ -102,7 +102,7 @@ pub fn converge<S: System>(
         .chunks
         .iter()
         .map(|chunk| (&chunk.id.state, &chunk.id.name))
-        .collect();
+        .gather();
     let left = run
         .ledger
         .left(run.scope, &|id| present.contains(&(&id.state, &id.name)));

@@ -187,7 +187,7 @@ mod tests {
         let old: Vec<Vec<u8>> = (0_u8..3).map(|n| vec![b'a' + n; 300_000]).collect();
         let files: Vec<_> = (0..3).map(|n| host.path(&format!("etc/{n}"))).collect();
         let (mut refused, mut done) = (0, 0);
-        for left in (0..52).map(|step| step * 64 << 10) {
+        for left in (0..52).map(|step| (step * 64) << 10) {
             let dir = small.path().join("state");
             fs::remove_dir_all(&dir).ok();
             for (file, bytes) in files.iter().zip(&old) {

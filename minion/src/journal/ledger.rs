@@ -13,7 +13,7 @@
 //! ["owed","[…chunk]","RUN","12","*","<boot>","[…chunk]", …]    what changed, and who has seen it since
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 
 use proto::journal::whose;
@@ -250,7 +250,7 @@ impl Ledger {
                 | Entry::Failed { act_num, changes, .. }
                 | Entry::Recovered { act_num, changes, .. } => {
                     let (chunk, beside, acts) = intents.get(act_num).copied().unwrap_or((None, &[], &[]));
-                    let named: BTreeSet<&Address> = acts
+                    let named: Vec<&Address> = acts
                         .iter()
                         .filter_map(|act| match act {
                             Act::Assign { at, .. } => Some(at),
@@ -263,7 +263,7 @@ impl Ledger {
                         if let (Some(chunk), Some(owner)) = (chunk, owner) {
                             sls.insert(chunk, owner);
                         }
-                        self.change(run, owner, named.contains(&change.at), change);
+                        self.change(run, owner, named.contains(&&change.at), change);
                     }
                 }
                 Entry::State(result) => told.push(result),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Catalog, Change, Chunk, ChunkId, Entry, Requisite};
+use proto::{Catalog, Change, Chunk, ChunkId, Entry, Gather, Requisite};
 
 use super::ledger::{HIGHSTATE, Ledger, line, settled};
 use super::lock::Fence;
@@ -54,7 +54,7 @@ impl Debt {
             generation: words.next()?.parse().ok()?,
             scope: words.next()?,
             boot: words.next()?,
-            seen: words.map(|word| read(&word)).collect::<Option<_>>()?,
+            seen: words.filter_map(|word| read(&word)).gather(),
         })
     }
 }

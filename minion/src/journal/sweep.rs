@@ -13,8 +13,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use proto::Digest;
 use proto::frame::Limits;
+use proto::{Digest, Gather};
 
 use super::base::{self, Past};
 use super::files::{Durable, stage, sync_dir};
@@ -233,7 +233,10 @@ fn loose(
     let noted = fs::read_to_string(&file).unwrap_or_default();
     let (run, noted) = noted.split_once('\n').unwrap_or_default();
     let earlier = run.parse().is_ok_and(|run: u64| run < newest);
-    let noted: BTreeSet<Digest> = noted.lines().filter_map(|line| line.parse().ok()).collect();
+    let noted: BTreeSet<Digest> = noted
+        .lines()
+        .filter_map(|line| line.parse::<Digest>().ok())
+        .gather();
     let named = named(journal)?;
     let mut unused = String::new();
     for (digest, (size, age)) in objects {

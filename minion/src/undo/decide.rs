@@ -141,9 +141,8 @@ impl Decided {
                 _ => None,
             })
             .collect();
-        let outcome = if !self.refused.is_empty() {
-            Outcome::Refused
-        } else if !self.undo.conflicts.is_empty() && !want.skip_conflicts && !want.force {
+        let conflicts = !self.undo.conflicts.is_empty() && !want.skip_conflicts && !want.force;
+        let outcome = if conflicts || !self.refused.is_empty() {
             Outcome::Refused
         } else if self.undo.steps.is_empty() {
             Outcome::Ok

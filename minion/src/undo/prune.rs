@@ -3,7 +3,7 @@
 //! The same fold as a rollback's, over all the journal knows, of these addresses alone. It runs inside the apply that was
 //! asked to prune, so that it is one generation with it and goes back with it. What somebody changed since is told and left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use proto::frame::RollbackReport;
 use proto::{Address, Answer, Change, Orphan, Outcome, Question, Value};
@@ -85,9 +85,9 @@ pub fn prune<S: System>(
     decided.undo.conflicts.clone_from(&undo.conflicts);
     back.whole(undo, &decided.live, cancelled);
     decided.undo.lost = report.lost;
-    let done: BTreeSet<&Address> = report.restored.iter().map(|change| &change.at).collect();
+    let done: Vec<&Address> = report.restored.iter().map(|change| &change.at).collect();
     for (left, told) in left.iter().zip(told.iter_mut()) {
-        decided.tell(left, told, done.contains(&left.at));
+        decided.tell(left, told, done.contains(&&left.at));
     }
     match report.failed.as_slice() {
         [] => Ok(done.len()),
@@ -130,7 +130,7 @@ fn decide<S: System>(journal: &Journal, system: &mut S, left: &[Left]) -> Result
     for (place, run) in past.led().into_iter().enumerate() {
         fold.add(place, &run.entries);
     }
-    fold.only(&left.iter().map(|left| &left.at).collect());
+    fold.only(left);
     let (live, silent) = look(system, fold.addresses())?;
     let merged = lines::tables(system, &fold, &live);
     let mut undo = fold.settle(&live, &merged, false);
@@ -163,11 +163,12 @@ impl Decided {
 impl Fold {
     /// Leaves out all but some addresses, and the restarts that did not follow a change of one of them. Commands are not
     /// taken back: whether somebody still counts on what they did is not known.
-    fn only(&mut self, wanted: &BTreeSet<&Address>) {
-        self.touched.retain(|touched| wanted.contains(&touched.ours.at));
+    fn only(&mut self, left: &[Left]) {
+        self.touched
+            .retain(|touched| left.iter().any(|left| left.at == touched.ours.at));
         self.commands.clear();
         self.lost.clear();
-        let moments: BTreeSet<_> = self
+        let moments: Vec<_> = self
             .touched
             .iter()
             .flat_map(|touched| &touched.moments)
