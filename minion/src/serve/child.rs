@@ -3,6 +3,7 @@
 //! The lock travels as the child's standard input (an open file keeps its lock), the task in a file only root reads, and
 //! the run's messages come back over its standard output. When nobody reads them any more the run goes on without.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -14,9 +15,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+use proto::chunk::SourcedKind;
 use proto::codec::{Frame, control, message_of};
 use proto::frame::{Apply, Rollback};
-use proto::{Catalog, Decoder, FromMinion, RunHeader};
+use proto::{Catalog, Decoder, Digest, FromMinion, RunHeader, Sourced};
 use serde::{Deserialize, Serialize};
 
 use super::{LIMIT, Line, ServeError, outward};
@@ -244,6 +246,24 @@ pub fn catalog(journal: &Journal, apply: &Apply) -> Result<Catalog, JournalError
         .get(&apply.catalog)
         .map_err(|cause| JournalError::io(&journal.objects().path(&apply.catalog), cause))?;
     serde_json::from_slice(&bytes).map_err(|cause| JournalError::Unknown(format!("not a catalog: {cause}")))
+}
+
+/// Contents that the catalog names and the store lacks.
+pub fn lacking(journal: &Journal, catalog: &Catalog) -> Vec<Digest> {
+    let mut found = BTreeSet::new();
+    for source in catalog.chunks.iter().flat_map(|chunk| chunk.sources.values()) {
+        match source {
+            Sourced::File { content, .. } => drop(found.insert(*content)),
+            Sourced::Dir(entries) => found.extend(entries.iter().filter_map(|entry| match &entry.what {
+                SourcedKind::File { content, .. } => Some(*content),
+                _ => None,
+            })),
+            Sourced::Missing | Sourced::Broken(_) => {}
+        }
+    }
+    let mut lacking: Vec<Digest> = found.into_iter().collect();
+    lacking.retain(|digest| !journal.objects().has(digest));
+    lacking
 }
 
 /// The header of a request's run.

@@ -319,7 +319,7 @@ impl<S: System> Session<S> {
             return self.want(apply, vec![]);
         }
         let catalog = child::catalog(&self.journal, &apply)?;
-        let lacking = self.lacking(&catalog);
+        let lacking = child::lacking(&self.journal, &catalog);
         if !lacking.is_empty() {
             return self.want(apply, lacking);
         }
@@ -343,25 +343,6 @@ impl<S: System> Session<S> {
         self.pending = Some(apply);
         self.line.say(&FromMinion::Want(lacking))?;
         Ok(Next::Listen)
-    }
-
-    /// Contents that the catalog names and the store lacks.
-    fn lacking(&self, catalog: &Catalog) -> Vec<Digest> {
-        let mut found = BTreeSet::new();
-        for source in catalog.chunks.iter().flat_map(|chunk| chunk.sources.values()) {
-            match source {
-                Sourced::File { content, .. } => drop(found.insert(*content)),
-                Sourced::Dir(entries) => found.extend(entries.iter().filter_map(|entry| match &entry.what {
-                    SourcedKind::File { content, .. } => Some(*content),
-                    _ => None,
-                })),
-                Sourced::Missing | Sourced::Broken(_) => {}
-            }
-        }
-        found
-            .into_iter()
-            .filter(|digest| !self.journal.objects().has(digest))
-            .collect()
     }
 
     /// What the compiler was told that is no longer so.
