@@ -125,7 +125,8 @@ pub fn apply<S: System>(
         find: job.find,
         cancelled: job.cancelled,
     };
-    let mut ended = converge(system, job.catalog, how, &mut record);
+    let mut door: &mut dyn System = system;
+    let mut ended = converge(&mut door, job.catalog, how, &mut record);
     let left = std::mem::take(&mut ended.orphans);
     let mut orphans: Vec<Orphan> = left.iter().map(orphan).collect();
     if job.prune && !left.is_empty() && ended.outcome != Outcome::Failed {
@@ -184,7 +185,9 @@ pub fn plan<S: System>(
         find: job.find,
         cancelled: job.cancelled,
     };
-    let mut ended = converge(&mut Dry::new(&mut system), job.catalog, how, &mut Onlooker(tell));
+    let mut dry = Dry::new(&mut system as &mut dyn System);
+    let mut door: &mut dyn System = &mut dry;
+    let mut ended = converge(&mut door, job.catalog, how, &mut Onlooker(tell));
     let left = std::mem::take(&mut ended.orphans);
     let mut orphans: Vec<Orphan> = left.iter().map(orphan).collect();
     if job.prune && !left.is_empty() {
@@ -237,7 +240,8 @@ pub fn look<S: System>(
         cancelled: job.cancelled,
     };
     // Told only once it is sure that nobody else will tell it.
-    let mut ended = converge(system, job.catalog, how, &mut Onlooker(&mut |_| {}));
+    let mut door: &mut dyn System = system;
+    let mut ended = converge(&mut door, job.catalog, how, &mut Onlooker(&mut |_| {}));
     if ended.work || (job.prune && !ended.orphans.is_empty()) {
         return Ok(None);
     }

@@ -169,7 +169,8 @@ impl From<Problem> for Box<Botched> {
     }
 }
 
-impl<S: System> System for &mut S {
+/// A door that does not say whose it is: what is done through it exists once in the program, not once for each kind of host.
+impl<S: System + ?Sized> System for &mut S {
     fn answer(&mut self, ask: &[Question]) -> Vec<Answer> {
         (**self).answer(ask)
     }
@@ -204,6 +205,14 @@ impl<S: System> System for &mut S {
 
     fn foresee_packages(&mut self, acts: &[Act]) -> Result<Vec<Foreseen>, Problem> {
         (**self).foresee_packages(acts)
+    }
+
+    fn sweep(&mut self, acts: &[Act]) {
+        (**self).sweep(acts);
+    }
+
+    fn outwait(&mut self, process: u32) -> bool {
+        (**self).outwait(process)
     }
 
     fn cleared(&self) -> BTreeSet<String> {

@@ -100,7 +100,10 @@ impl<S: System> Pass<'_, S> {
         };
         let beyond = |question: &Question| matches!(question, Question::Command(_) | Question::Call(_));
         group.opaque |= questions.iter().any(beyond);
-        let mut dry = Dry::resume(&mut *self.hands.system, std::mem::take(&mut group.layer));
+        let mut dry = Dry::resume(
+            &mut *self.hands.system as &mut dyn System,
+            std::mem::take(&mut group.layer),
+        );
         self.known.ask(&mut dry, questions);
         group.layer = dry.pause();
     }
@@ -193,7 +196,7 @@ impl<S: System> Pass<'_, S> {
         });
         let mut fine = group.reader == reader && !group.opaque && group.add(place, acts);
         if fine {
-            let mut dry = Dry::resume(&mut *self.hands.system, group.layer.clone());
+            let mut dry = Dry::resume(&mut *self.hands.system as &mut dyn System, group.layer.clone());
             let laid = dry.observe(acts).map_err(|_| ());
             let laid = laid.and_then(|before| dry.perform(acts, &before).map_err(|_| ()));
             fine = laid.is_ok();
