@@ -125,7 +125,9 @@ impl Fake {
                     }
                 }
                 for need in offer.needs.iter().filter(|_| !to.is_absent()) {
-                    self.install(need, true);
+                    if self.at(&Address::Package(need.clone())).is_absent() {
+                        self.install(need, true);
+                    }
                 }
             }
             (Address::User(name), live) => {
