@@ -353,3 +353,33 @@ fn of_files_that_go_together_all_are_there_or_none() {
         assert_eq!(fake.world, want, "cut after {cut}");
     }
 }
+
+#[test]
+fn a_run_whose_last_act_has_no_end_stays_open_for_the_recovery() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(scratch.root()).expect("room");
+    let mut run = begin(&journal, "half");
+    run.append(&intent(0)).expect("room");
+    assert_eq!(run.generation_after(Outcome::Failed), 0);
+    run.close(Outcome::Failed, Some(report("half"))).expect("room");
+    let kept = journal.newest().expect("readable").expect("there");
+    assert!(kept.close.is_none(), "a closed run is never looked at again");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test makes the leftovers of a crash")]
+fn a_recovery_sweeps_what_dead_writers_left() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(scratch.root()).expect("room");
+    std::fs::create_dir(scratch.path("mounts")).expect("room");
+    let alive = format!("objects/tmp-{}-0", std::process::id());
+    let dead = ["objects/tmp-999999999-0", "last.tmp-999999999", "mounts/.one"];
+    for name in dead.into_iter().chain([alive.as_str(), "mounts/two"]) {
+        std::fs::write(scratch.path(name), "").expect("room");
+    }
+    recover::recover(&journal, &mut crate::fake::Fake::new()).expect("fine");
+    for name in dead {
+        assert!(!scratch.path(name).exists(), "{name} stays");
+    }
+    assert!(scratch.path(&alive).exists() && scratch.path("mounts/two").exists());
+}

@@ -382,6 +382,28 @@ mod tests {
     }
 
     #[test]
+    fn half_a_checkout_is_swept_and_a_whole_one_stays() {
+        let mut host = testing::here();
+        sh(
+            &host,
+            "git init -q -b main up && cd up && echo 1 > f && git add f && git commit -qm 1 && cd .. && \
+             git clone -q up whole && git clone -q up gutted && rm gutted/.git/HEAD && git clone -qn up bare && mkdir none",
+        );
+        for (name, stays) in [
+            ("whole", true),
+            ("gutted", false),
+            ("bare", false),
+            ("none", true),
+        ] {
+            let path = host.root.join(name).display().to_string();
+            let wanted = Value::Checkout(Checkout::default());
+            let act = Act::assign(Address::Checkout(path.clone()), wanted, Value::Absent);
+            host.live.sweep(&[act]);
+            assert_eq!(host.root.join(name).exists(), stays, "{name}");
+        }
+    }
+
+    #[test]
     fn a_clone_moves_and_goes_again() {
         let mut host = testing::here();
         let commits = sh(
