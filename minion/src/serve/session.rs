@@ -6,10 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use proto::frame::{Apply, Limits, PROTOCOL, Rollback, RollbackReport};
-use proto::{
-    Answer, Catalog, Digest, Entry, FromMaster, FromMinion, Gather, Outcome, Question, Sourced,
-    chunk::SourcedKind,
-};
+use proto::{Answer, Catalog, Digest, Entry, FromMaster, FromMinion, Gather, Outcome, Question};
 
 use super::child::{self, Task, What};
 use super::{Line, ServeError, outward};

@@ -6,7 +6,7 @@ use crate::probe::{catalog, chunk};
 use crate::scratch::Scratch;
 use proto::codec::{Frame, parse};
 use proto::frame::BackTo;
-use proto::{Decoder, Outcome};
+use proto::{Decoder, Outcome, Sourced};
 use serde_json::json;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
