@@ -124,7 +124,7 @@ pub(super) fn perform(command: &Rollback, context: &Context) -> Result<RunResult
         let unreachable = matches!(&told.answer, Err(trouble) if trouble.outcome() == Outcome::Unreachable);
         command.queue_unreachable && unreachable
     };
-    let refused = |told: &Answered| !away(told) && !(told.doubt.is_none() && agrees(told));
+    let refused = |told: &Answered| !(away(told) || told.doubt.is_none() && agrees(told));
     let stopped = !waiting.is_empty() || standing.values().any(|standing| refused(&standing.told));
     let open = if stopped || command.plan {
         None

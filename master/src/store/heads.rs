@@ -105,6 +105,7 @@ mod tests {
     use crate::scratch::Scratch;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test damages a file")]
     fn a_head_is_kept_replaced_and_forgotten_and_a_damaged_one_is_no_head() {
         let scratch = Scratch::new();
         let heads = Heads::new(scratch.path());

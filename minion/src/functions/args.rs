@@ -17,7 +17,9 @@ pub struct Args {
 impl Args {
     /// Reads the JSON texts of a call; a text that is no JSON is itself.
     pub fn read(function: &Function, call: &Call) -> Self {
-        let value = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone()));
+        let value = |text: &String| {
+            serde_json::from_slice(text.as_bytes()).unwrap_or_else(|_| Json::String(text.clone()))
+        };
         let rest: Vec<Json> = call.args.iter().map(value).collect();
         let mut named: Map<String, Json> = function
             .params

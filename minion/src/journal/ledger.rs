@@ -189,7 +189,7 @@ impl Ledger {
         }
         let mut ledger = Self::default();
         for words in body.lines() {
-            ledger.take(serde_json::from_str(words).ok()?)?;
+            ledger.take(serde_json::from_slice(words.as_bytes()).ok()?)?;
         }
         let there = fs::metadata(journal.entries_path(ledger.upto)).ok()?;
         (there.len() == ledger.size).then_some(ledger)
@@ -357,7 +357,8 @@ impl Ledger {
             if !of(scope) || (scope != HIGHSTATE && of(HIGHSTATE)) {
                 continue;
             }
-            let (Some(owner), Ok(at)) = (self.owners.get(owner), serde_json::from_str(at)) else {
+            let (Some(owner), Ok(at)) = (self.owners.get(owner), serde_json::from_slice(at.as_bytes()))
+            else {
                 continue;
             };
             left.push(Left {

@@ -197,7 +197,7 @@ impl Fence {
         {
             return Err("its checksum does not fit".to_owned());
         }
-        serde_json::from_str(&text).map_err(|cause| cause.to_string())
+        serde_json::from_slice(text.as_bytes()).map_err(|cause| cause.to_string())
     }
 
     /// Whether a master may tell this host something now: its own master, with a newer epoch, or the same again.

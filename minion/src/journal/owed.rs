@@ -64,7 +64,7 @@ fn chunk(id: &ChunkId) -> String {
 }
 
 fn read(words: &str) -> Option<ChunkId> {
-    let words: Vec<String> = serde_json::from_str(words).ok()?;
+    let words: Vec<String> = serde_json::from_slice(words.as_bytes()).ok()?;
     let [state, id, name, fun] = <[String; 4]>::try_from(words).ok()?;
     Some(ChunkId { state, id, name, fun })
 }

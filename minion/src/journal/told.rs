@@ -18,7 +18,7 @@ impl Journal {
     fn told(&self) -> Vec<Vec<String>> {
         let text = fs::read_to_string(self.dir.join("told")).unwrap_or_default();
         text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter_map(|line| serde_json::from_slice(line.as_bytes()).ok())
             .collect()
     }
 

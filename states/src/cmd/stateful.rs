@@ -66,7 +66,7 @@ pub(super) fn reinterpreted(report: Report) -> Report {
         told.changes = changes;
         told
     };
-    let (mut data, before) = match serde_json::from_str(&stdout) {
+    let (mut data, before) = match serde_json::from_slice(stdout.as_bytes()) {
         Ok(Json::Object(data)) => (data, String::new()),
         Ok(_) => {
             let why = "script JSON output must be a JSON object (e.g., {})!";

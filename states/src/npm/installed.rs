@@ -170,7 +170,7 @@ fn installed(call: &Call<'_>, host: &Host<'_>, dir: Option<&str>) -> Result<BTre
         Err(stop) => return Err(stop),
     };
     // npm also ends with 1 when something it lists has a problem; what it prints counts.
-    let Ok(Json::Object(told)) = serde_json::from_str(&output.stdout) else {
+    let Ok(Json::Object(told)) = serde_json::from_slice(output.stdout.as_bytes()) else {
         if call.test || output.code == 0 {
             return Ok(BTreeMap::new());
         }

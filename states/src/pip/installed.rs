@@ -334,7 +334,7 @@ fn would_come(
         Err(Stop::Failed(_)) => return Ok(None),
         Err(stop) => return Err(stop),
     };
-    let told: Json = serde_json::from_str(&output.stdout).unwrap_or(Json::Null);
+    let told: Json = serde_json::from_slice(output.stdout.as_bytes()).unwrap_or(Json::Null);
     let name = |one: &Json| Some(normal(one.get("metadata")?.get("name")?.as_str()?));
     let install = told.get("install").and_then(Json::as_array);
     Ok(install.map(|all| all.iter().filter_map(name).gather()))

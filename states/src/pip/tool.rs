@@ -120,7 +120,7 @@ impl Tool {
     pub(super) fn list(&self, host: &Host<'_>) -> Result<Installed, Stop> {
         let words = ["list", "--format=json"].map(str::to_owned);
         let output = host.command(self.command(&words))?;
-        let Ok(Json::Array(all)) = serde_json::from_str(&output.stdout) else {
+        let Ok(Json::Array(all)) = serde_json::from_slice(output.stdout.as_bytes()) else {
             return Err(Stop::Failed(told(output).to_owned()));
         };
         let one = |entry: &Json| {
@@ -156,7 +156,7 @@ impl Tool {
             ..self.base.clone()
         };
         let told = match host.command(command) {
-            Ok(output) => serde_json::from_str(&output.stdout).unwrap_or(Json::Null),
+            Ok(output) => serde_json::from_slice(output.stdout.as_bytes()).unwrap_or(Json::Null),
             Err(Stop::Failed(_)) => Json::Null,
             Err(stop) => return Err(stop),
         };
