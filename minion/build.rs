@@ -1,4 +1,5 @@
-//! Links the shipped agent small: without tables for unwinding (`agent.ld`), and with packed relocations.
+//! Links the shipped agent small: without tables for unwinding (`agent.ld`), equal functions once, and with packed
+//! relocations.
 //!
 //! Relocations are packed, which saves a fifteenth, only where the C library it is linked with can unpack them: glibc does
 //! since 2.36. A linker that does not know the option ignores it.
@@ -20,6 +21,11 @@ fn main() {
     let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
     println!("cargo::rustc-link-arg-bins=-T{here}/agent.ld");
+    // The linker that Rust brings along on this platform keeps functions that came out alike once.
+    let target = |what: &str| std::env::var(format!("CARGO_CFG_TARGET_{what}")).unwrap_or_default();
+    if target("ARCH") == "x86_64" && target("ENV") == "gnu" {
+        println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
+    }
     let told = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
     let version = told
         .map(|told| String::from_utf8_lossy(&told.stdout).into_owned())

@@ -14,7 +14,7 @@ mod slots;
 
 use std::time::Instant;
 
-use proto::{Catalog, Cause, Chunk, Entry, Gather, Outcome, Problem, StateResult};
+use proto::{Catalog, Cause, Chunk, Entry, Gather, Outcome, Problem, StateResult, arrange};
 use serde_json::Value as Json;
 use states::State;
 
@@ -296,7 +296,7 @@ impl<S: System> Pass<'_, S> {
         };
         // Those that ran beside others ended when they liked.
         let mut told: Vec<_> = self.states.into_iter().zip(self.places).collect();
-        told.sort_by_key(|(result, _)| result.run_num);
+        arrange(&mut told, &|a, b| a.0.run_num < b.0.run_num);
         (self.states, self.places) = told.into_iter().unzip();
         let bad = |(result, place): (&StateResult, &Option<usize>)| {
             result.result == Some(false) && !place.is_some_and(|place| self.schedule.handled(place))

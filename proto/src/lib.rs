@@ -11,7 +11,7 @@
 //! | [`result`] | [`StateResult`] and [`Report`]: what a run tells |
 //! | [`journal`] | [`Entry`], [`Generation`]: what a host keeps |
 //! | [`frame`] | every frame of the wire, one enum each way |
-//! | [`gather`] | [`Gather`]: `collect` for sets and maps, small |
+//! | [`gather`] | [`Gather`] and [`arrange`]: collecting and sorting, small |
 //! | [`codec`] | bytes to frames and back, bounded |
 
 pub mod act;
@@ -35,7 +35,7 @@ pub use chunk::{
 pub use codec::{CodecError, Decoder};
 pub use digest::Digest;
 pub use frame::{FromMaster, FromMinion};
-pub use gather::Gather;
+pub use gather::{Gather, arrange};
 pub use journal::{Entry, Generation, RunHeader};
 pub use mysql::{Login, MysqlAt, MysqlKind, Schema, Source};
 pub use name::{ChunkId, MinionId};

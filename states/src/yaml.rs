@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use fancy_regex::Regex;
+use proto::arrange;
 use serde_json::Value as Json;
 
 /// Texts that read back as something else when they stand plain (YAML 1.1, as PyYAML resolves it).
@@ -84,7 +85,7 @@ impl Out {
     fn mapping(&mut self, map: &proto::Args, indent: usize, inline: bool) {
         let mut entries: Vec<(&String, &Json)> = map.iter().collect();
         if self.style.sort_keys {
-            entries.sort_by_key(|(key, _)| key.as_str());
+            arrange(&mut entries, &|a, b| a.0 < b.0);
         }
         for (place, (key, value)) in entries.into_iter().enumerate() {
             if (place > 0 || !inline) && !self.text.is_empty() {

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Act, Address, Answer, Change, Entry, Outcome, PreImage, Question, Value};
+use proto::{Act, Address, Answer, Change, Entry, Gather, Outcome, PreImage, Question, Value, arrange};
 
 use super::entries::{self, Writer};
 use super::{Journal, JournalError, RunRecord, head, worth};
@@ -172,7 +172,7 @@ pub(crate) fn changed<S: System>(
                 before: Value::Absent,
                 after,
             });
-            let known: BTreeSet<&Address> = before.iter().map(|image| &image.at).collect();
+            let known: BTreeSet<&Address> = before.iter().map(|image| &image.at).gather();
             changes.extend(below.filter(|change| !known.contains(&change.at)));
         }
     }
@@ -240,8 +240,9 @@ fn reached(act: &Act, before: &[PreImage], live: &[Value]) -> bool {
 fn restore<S: System>(system: &mut S, before: &[PreImage]) -> Vec<String> {
     let mut gone: Vec<&PreImage> = before.iter().filter(|image| image.was.is_absent()).collect();
     let mut there: Vec<&PreImage> = before.iter().filter(|image| !image.was.is_absent()).collect();
-    gone.sort_by(|a, b| b.at.cmp(&a.at));
-    there.sort_by_key(|image| (!matches!(image.at, Address::Package(_)), image.at.clone()));
+    arrange(&mut gone, &|a, b| a.at > b.at);
+    let key = |image: &PreImage| (!matches!(image.at, Address::Package(_)), image.at.clone());
+    arrange(&mut there, &|a, b| key(a) < key(b));
     let mut failed = Vec::new();
     for image in gone.into_iter().chain(there) {
         let Some(Answer::Value(live)) = system.answer(&[Question::Read(image.at.clone())]).pop() else {

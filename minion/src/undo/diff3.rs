@@ -1,5 +1,7 @@
 //! Two changes of one text put together line by line, where they do not meet.
 
+use proto::arrange;
+
 /// Texts that differ over more lines than this are not put together.
 const LONGEST: usize = 4000;
 
@@ -37,7 +39,7 @@ pub(super) fn merge(base: &str, ours: &str, theirs: &str, gap: usize) -> Option<
     }
     let mut all: Vec<(Hunk, &Vec<&str>)> = mine.into_iter().map(|hunk| (hunk, &ours)).collect();
     all.extend(their.into_iter().map(|hunk| (hunk, &theirs)));
-    all.sort_by_key(|(hunk, _)| hunk.base);
+    arrange(&mut all, &|a, b| a.0.base < b.0.base);
     let (mut merged, mut at) = (String::new(), 0);
     for (hunk, text) in all {
         merged.extend(base.get(at..hunk.base.0)?.iter().copied());

@@ -1,6 +1,6 @@
 //! The order of going back: what is in database servers, units down, everything else in reverse of what was done, units up, then restarts.
 
-use proto::{Address, Poke, Value};
+use proto::{Address, Poke, Value, arrange};
 
 use super::database::is_mysql;
 use super::{Moment, Ran, Step, below};
@@ -35,7 +35,7 @@ impl Put {
 
 /// Steps in reverse of what was done: databases while their server runs, units down, everything else, units up, then restarts.
 pub(super) fn order(mut puts: Vec<Put>, commands: &[Ran], pokes: Vec<Step>) -> Vec<Step> {
-    puts.sort_by_key(|put| std::cmp::Reverse((put.moment, put.place)));
+    arrange(&mut puts, &|a, b| (a.moment, a.place) > (b.moment, b.place));
     // The firewall, too, before its service goes: stopped, that takes all rules away.
     let served = |put: &Put| is_mysql(&put.at) || put.at == Address::Firewall;
     let (databases, puts): (Vec<Put>, Vec<Put>) = puts.into_iter().partition(served);
@@ -54,7 +54,7 @@ pub(super) fn order(mut puts: Vec<Put>, commands: &[Ran], pokes: Vec<Step>) -> V
     });
     let mut steps: Vec<Step> = databases.into_iter().chain(down).map(step).collect();
     let mut commands: Vec<&Ran> = commands.iter().collect();
-    commands.sort_by_key(|ran| std::cmp::Reverse(ran.at));
+    arrange(&mut commands, &|a, b| a.at > b.at);
     let mut commands = commands.into_iter().peekable();
     for put in hoist(rest) {
         while let Some(ran) = commands.next_if(|ran| ran.at > put.moment) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Act, Address, Args, Gather, Meta, Question, Value};
+use proto::{Act, Address, Args, Gather, Meta, Question, Value, arrange};
 
 use super::clean;
 use super::place::{self, Above};
@@ -376,13 +376,13 @@ fn walk(entries: &[(String, Value)], max_depth: Option<i64>) -> Vec<(&str, &Valu
         .filter(|(path, _)| max_depth.is_none_or(|max| deep(path) < max))
         .map(|(path, value)| (path.as_str(), value, matches!(value, Value::Dir { .. })))
         .collect();
-    all.sort_by_key(|(path, _, is_dir)| {
-        let dir = path.rfind('/').map_or("", |at| &path[..at]);
-        (
-            dir.split('/').map(str::to_owned).collect::<Vec<_>>(),
-            *is_dir,
-            path.to_owned(),
-        )
+    let parts = |path: &'_ str| path.rfind('/').map_or("", |at| &path[..at]).to_owned();
+    arrange(&mut all, &|a, b| {
+        let (one, other) = (parts(a.0), parts(b.0));
+        one.split('/')
+            .cmp(other.split('/'))
+            .then((a.2, a.0).cmp(&(b.2, b.0)))
+            .is_lt()
     });
     all
 }

@@ -1,6 +1,6 @@
 //! `file.serialize`: data as a JSON or YAML file.
 
-use proto::{Args, Question};
+use proto::{Args, Question, arrange};
 use serde_json::Value as Json;
 
 use super::place;
@@ -284,7 +284,7 @@ impl JsonText {
             Json::Object(map) if !map.is_empty() => {
                 let mut entries: Vec<(&String, &Json)> = map.iter().collect();
                 if self.sort_keys {
-                    entries.sort_by_key(|(key, _)| key.as_str());
+                    arrange(&mut entries, &|a, b| a.0 < b.0);
                 }
                 self.text.push('{');
                 for (place, (key, value)) in entries.into_iter().enumerate() {

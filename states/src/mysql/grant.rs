@@ -1,10 +1,10 @@
 //! Privileges in a normal form: `WHAT ON LEVEL [WITH GRANT OPTION]`, what is granted sorted, one line for each level; roles
 //! and other grants without a level as they are.
 
-use proto::Gather;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::quoted;
+use proto::Gather;
 
 /// All that an account was granted, by level; what has no level has an empty one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! One rule from the arguments that Salt gives its parts.
 
-use proto::Args;
+use proto::{Args, arrange};
 
 use crate::ArgsExt;
 
@@ -19,7 +19,8 @@ pub(super) fn built(args: &Args, family: &str) -> String {
     let several = |key: &str| {
         let given = text(key)?;
         let mut ports: Vec<&str> = given.split(',').map(str::trim).collect();
-        ports.sort_by_key(|port| std::cmp::Reverse(port.parse::<u32>().unwrap_or(0)));
+        let number = |port: &str| port.parse::<u32>().unwrap_or(0);
+        arrange(&mut ports, &|a, b| number(a) > number(b));
         Some(ports.join(", "))
     };
     let parts = [

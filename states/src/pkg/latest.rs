@@ -1,6 +1,6 @@
 //! `pkg.latest`: packages are installed at the newest version there is.
 
-use proto::{Act, Args};
+use proto::{Act, Args, arrange};
 
 use super::{Seen, candidate, changed, named, old_new, read};
 use crate::{ArgsExt, Call, Done, Host, Kind, Param, Plan, Report, Spec, State, Stop, Undo};
@@ -181,7 +181,7 @@ fn names<'s, 'a: 's>(all: impl Iterator<Item = &'s Seen<'a>>) -> Vec<String> {
 
 fn rest<'s, 'a>(all: &'s [Seen<'a>], is_target: impl Fn(&str) -> bool) -> Vec<&'s Seen<'a>> {
     let mut rest: Vec<&Seen<'a>> = all.iter().filter(|seen| !is_target(&seen.named.name)).collect();
-    rest.sort_by(|one, other| one.named.name.cmp(&other.named.name));
+    arrange(&mut rest, &|one, other| one.named.name < other.named.name);
     rest
 }
 

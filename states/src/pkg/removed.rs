@@ -1,6 +1,6 @@
 //! `pkg.removed` and `pkg.purged`: packages are not installed.
 
-use proto::{Act, Args, Package, Value};
+use proto::{Act, Args, Package, Value, arrange};
 
 use super::{Seen, changed, named, old_new, read};
 use crate::{Call, Done, Host, Kind, Param, Plan, Report, Spec, State, Stop, Undo};
@@ -109,7 +109,7 @@ fn plan(call: &Call<'_>, host: &Host<'_>, way: Way) -> Result<Plan, Stop> {
             targets.push(seen);
         }
     }
-    targets.sort_by(|one, other| one.named.name.cmp(&other.named.name));
+    arrange(&mut targets, &|one, other| one.named.name < other.named.name);
     if targets.is_empty() {
         return Ok(Plan::met(match way {
             Way::Remove if specified => {

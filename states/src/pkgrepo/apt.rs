@@ -1,7 +1,7 @@
 //! apt's half: lines of `/etc/apt/sources.list` and the `*.list` files beside it. Lines that are not ours stay letter by
 //! letter; files in deb822 form (`*.sources`) are read by nobody here, as in Salt.
 
-use proto::{Act, Address, Args, Question, Value};
+use proto::{Act, Address, Args, Question, Value, arrange};
 use serde_json::{Value as Json, json};
 
 use super::{key, put, refresh, text};
@@ -115,7 +115,7 @@ impl Entry {
     fn equal(&self, other: &Self) -> bool {
         let bare = |entry: &Self| {
             let mut entry = entry.clone();
-            entry.options.sort();
+            arrange(&mut entry.options, &|a, b| a < b);
             entry.comps.sort();
             entry
         };

@@ -3,10 +3,10 @@
 //! IPv4 addresses come from the kernel's routing trie, which does not name their interfaces; the routing table does. Where
 //! that leaves a doubt, `ip` is asked.
 
-use proto::Gather;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use proto::{Gather, arrange};
 use serde_json::{Value as Json, json};
 
 use super::{Grains, line, of};
@@ -51,9 +51,9 @@ pub(super) fn read(live: &Live) -> Grains {
     let (host, domain) = fqdn.split_once('.').unwrap_or((&fqdn, ""));
     let mut four: Vec<Ipv4Addr> = interfaces.iter().flat_map(|link| link.four.clone()).collect();
     let mut six: Vec<Ipv6Addr> = interfaces.iter().flat_map(|link| link.six.clone()).collect();
-    four.sort();
+    arrange(&mut four, &|a, b| a < b);
     four.dedup();
-    six.sort();
+    arrange(&mut six, &|a, b| a < b);
     six.dedup();
     let own = |keep: &dyn Fn(&Ipv4Addr) -> bool| {
         four.iter()
@@ -265,7 +265,7 @@ fn six(live: &Live) -> BTreeMap<String, Vec<Ipv6Addr>> {
         }
     }
     for addresses in found.values_mut() {
-        addresses.sort();
+        arrange(addresses, &|a, b| a < b);
     }
     found
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::SystemTime;
 
-use proto::{Address, Digest, Entry, Package, Problem, Value};
+use proto::{Address, Digest, Entry, Package, Problem, Value, arrange};
 
 use super::keep::file_name;
 use crate::journal::{Journal, limits};
@@ -33,7 +33,7 @@ impl Live {
         if used + size <= limit {
             return Ok(());
         }
-        kept.sort_by_key(|kept| kept.since);
+        arrange(&mut kept, &|a, b| a.since < b.since);
         let needed = self.needed()?;
         let folder = self.state_dir().join("packages");
         for kept in kept {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::{Output, Package, PreImage, Problem};
+use proto::{Output, Package, PreImage, Problem, arrange};
 use states::pkg::version::compare_rpm;
 
 use super::offers::{Offer, Simulation};
@@ -240,7 +240,7 @@ fn offers(text: &str, status: &Status) -> BTreeMap<String, Offer> {
         }
     }
     for offer in offers.values_mut() {
-        offer.versions.sort_by(|one, other| compare_rpm(other, one));
+        arrange(&mut offer.versions, &|one, other| compare_rpm(other, one).is_lt());
         offer.candidate = offer.versions.first().cloned();
     }
     offers

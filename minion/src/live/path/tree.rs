@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use proto::Value;
+use proto::{Value, arrange};
 use rustix::fs::{self, AtFlags, Dir, Mode, OFlags};
 
 use super::read::{self, Digests, Kind, Seen, not_text};
@@ -107,7 +107,7 @@ pub(crate) fn list(
         entries.push((path.to_owned(), read::value(dir, name, seen, digests)?));
         Ok(())
     })?;
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    arrange(&mut entries, &|a, b| a.0 < b.0);
     Ok(entries)
 }
 
