@@ -137,6 +137,8 @@ pub struct Aside {
     pub paths: Vec<(String, Value)>,
     /// Contents that the object store does not hold.
     pub bytes: BTreeMap<Digest, Vec<u8>>,
+    /// Packages came in this run: the host is being set up, nobody relies on it yet, and what a reader misses may follow.
+    pub fresh: bool,
 }
 
 /// What asking the readers of files came to.

@@ -394,10 +394,8 @@ impl<S: System> Pass<'_, S> {
             if acted.failed.is_some() {
                 break;
             }
-            if self.goal == Goal::Plan {
-                self.hazy
-                    .extend(acts.iter().filter_map(|act| super::hazy::haze(place, act)));
-            }
+            self.hazy
+                .extend(acts.iter().filter_map(|act| super::hazy::haze(place, act)));
         }
         Ok(acted)
     }

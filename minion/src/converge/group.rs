@@ -221,7 +221,11 @@ impl<S: System> Pass<'_, S> {
         if off || !acts.iter().any(asks) {
             return Ok(Vec::new());
         }
-        let verified = self.hands.system.verify(acts, &Aside::default())?;
+        let aside = Aside {
+            fresh: self.fresh(),
+            ..Aside::default()
+        };
+        let verified = self.hands.system.verify(acts, &aside)?;
         if verified.checked {
             for act in acts {
                 if let Act::Assign { check, .. } = act {

@@ -33,6 +33,11 @@ impl<S: System> Pass<'_, S> {
         result
     }
 
+    /// Whether packages came in this run, or will by the plan.
+    pub(super) fn fresh(&self) -> bool {
+        self.hazy.iter().any(|hazy| hazy.package)
+    }
+
     /// Whether `place` needs `other`, directly or not.
     fn needs(&self, place: usize, other: usize) -> bool {
         let mut seen = vec![false; self.catalog.chunks.len()];

@@ -79,6 +79,14 @@ impl Live {
                     format!("check_cmd execution failed\n{}", text.trim()).trim_end(),
                 ));
             };
+            if aside.fresh {
+                notes.push(format!(
+                    "{words} refuses this; it goes live all the same, as packages came in this run and what is missing may follow: {}",
+                    text.trim()
+                ));
+                asks.remove(number);
+                continue;
+            }
             // What is wrong already is not the fault of this change, and there is nothing to keep running.
             let now = self.run(&Command {
                 timeout: Some(PATIENCE),
