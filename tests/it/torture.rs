@@ -48,5 +48,5 @@ fn a_call_that_fails_is_told_and_what_was_done_goes_back() {
 
 #[test]
 fn what_was_told_as_done_survives_a_power_cut() {
-    sample("power", 5, &["file", "tree", "user"]);
+    sample("power", 5, &["file", "tree", "cron"]);
 }

@@ -116,6 +116,8 @@ pub fn static_agent() -> &'static Path {
             .args(["--config", "profile.minion.strip=false", "--target-dir"])
             .arg(&target);
         build.args(["--", "-C", "target-feature=+crt-static"]);
+        // As master/build.rs builds the one that travels.
+        build.args(["-C", "llvm-args=-enable-machine-outliner=always"]);
         // Flags meant for the outer build would reach its procedural macros too.
         for name in [
             "RUSTFLAGS",

@@ -113,7 +113,8 @@ fn cut_in_the_middle(stage: &Stage) {
 
     let mut apply = stage.command(&salt_rs_path());
     apply.args(["--config"]).arg(stage.dir().join("salt-rs.yaml"));
-    apply.args(["apply", "--timeout", "15", "--json", "--verbose"]);
+    // With a window the master would wait for the lost hosts to take it back.
+    apply.args(["apply", "--no-confirm", "--timeout", "15", "--json", "--verbose"]);
     let mut child = apply
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
